@@ -1,0 +1,11 @@
+# The soft-float ABI with gcc's bare-metal compiler.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR riscv64)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_COMPILER riscv64-unknown-elf-gcc)
+set(CMAKE_ASM_COMPILER riscv64-unknown-elf-gcc)
+set(flags "-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany")
+set(CMAKE_C_FLAGS_INIT "${flags} -fpie -msmall-data-limit=0")
+set(CMAKE_ASM_FLAGS_INIT "${flags}")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-nostdlib -static")
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-riscv64)
