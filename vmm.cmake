@@ -9,6 +9,7 @@ set(VMM_SOURCES
 set(VMM_HEADERS
   include/vmm/config.h
   include/vmm/error.h
+  include/vmm/memmap.h
   include/vmm/port.h
   include/vmm/types.h
 )
