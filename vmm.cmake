@@ -5,12 +5,27 @@ set(VMM_INCLUDES ${CMAKE_CURRENT_LIST_DIR}/include ${CMAKE_CURRENT_LIST_DIR}/src
 set(VMM_SOURCES
   src/core/error.c
   src/core/text.c
+  src/pt/pt_check.c
+  src/pt/pt_dump.c
+  src/pt/pt_formats.c
+  src/pt/pt_map.c
+  src/pt/pt_object.c
+  src/pt/pt_prot.c
+  src/pt/pt_protect.c
+  src/pt/pt_prune.c
+  src/pt/pt_query.c
+  src/pt/pt_range.c
+  src/pt/pt_split.c
+  src/pt/pt_unmap.c
 )
 set(VMM_HEADERS
   include/vmm/config.h
   include/vmm/error.h
   include/vmm/memmap.h
   include/vmm/port.h
+  include/vmm/pt.h
+  include/vmm/riscv.h
+  include/vmm/tlb.h
   include/vmm/types.h
 )
 list(TRANSFORM VMM_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

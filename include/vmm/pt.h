@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables: map, unmap, protect and look up ranges of virtual addresses.
+ *
+ * A table object holds its format (Sv39, Sv48, Sv57: data, not code; all live
+ * in one build), the address of its root, and the offset at which table pages
+ * can be reached, so the same code runs before and after paging is on. Ranges
+ * are mapped with the largest leaves that fit; a superpage that is changed in
+ * part is split first.
+ *
+ * All or nothing: every operation first reads the table and gets the pages it
+ * will need, and reports whatever is wrong; only then does it write, and from
+ * there on it cannot fail. An error leaves the table, the gather and the page
+ * source as they were.
+ *
+ * Tables in use are the library's; the frames that entries point to are the
+ * caller's, always. What a change makes stale goes into a gather (tlb.h).
+ *
+ * Levels are numbered as in the RISC-V specification: 0 is the table of 4 KiB
+ * leaves, a leaf at level 1 is 2 MiB, at 2 1 GiB, at 3 512 GiB, at 4 256 TiB.
+ */
+#ifndef VMM_PT_H
+#define VMM_PT_H
+
+#include <vmm/config.h>
+#include <vmm/error.h>
+#include <vmm/port.h>
+#include <vmm/tlb.h>
+#include <vmm/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Protection of a mapping. At least one of READ, WRITE and EXEC is needed;
+ * WRITE implies READ, since no format can express the one without the other.
+ */
+#define VMM_PT_READ	  (1u << 0)
+#define VMM_PT_WRITE	  (1u << 1)
+#define VMM_PT_EXEC	  (1u << 2)
+#define VMM_PT_USER	  (1u << 3) /* for user mode, and not for the kernel */
+#define VMM_PT_GLOBAL	  (1u << 4) /* the same in every address space */
+#define VMM_PT_PROT_COUNT 5
+
+/* No format has more levels, and so no walk takes more steps. */
+#define VMM_PT_LEVELS_MAX 5
+/* Every table but a guest's root has 512 entries of 8 bytes. */
+#define VMM_PT_INDEX_BITS 9
+
+/* How one protection flag looks in a leaf entry. */
+struct vmm_pt_prot_bits {
+	uint64_t set;	/* bits that are 1 if the flag is given */
+	uint64_t unset; /* bits that are 1 if it is not (x86-64: NX) */
+};
+
+/*
+ * A page-table format. One row of constants each; the walker reads them and
+ * has no other knowledge of an architecture. Holds no pointer, so that it can
+ * be used before relocation.
+ */
+struct vmm_pt_format {
+	char name[8];		 /* "sv39" */
+	uint8_t levels;		 /* tables on a full walk, root included */
+	uint8_t root_bits;	 /* index bits of the root */
+	uint8_t va_bits;	 /* significant bits of a virtual address */
+	uint8_t sign_extended;	 /* 1: bits above repeat bit va_bits - 1;
+				   0: they are zero */
+	uint8_t pa_bits;	 /* bits of a physical address */
+	uint8_t pa_shift;	 /* an entry holds pa >> pa_shift */
+	uint8_t leaf_level_max;	 /* the largest leaf: level 0 to this one */
+	uint8_t satp_mode;	 /* RISC-V: MODE field of satp */
+	uint64_t pa_mask;	 /* entry bits that hold the address */
+	uint64_t valid;		 /* entry is valid if these are set */
+	uint64_t leaf_mask;	 /* above level 0, a leaf if any of these is */
+	uint64_t table_bits;	 /* all non-address bits of a table entry */
+	uint64_t leaf_bits;	 /* bits of every leaf, at any level */
+	uint64_t leaf_forbidden; /* bits that must be 0 in a leaf */
+	struct vmm_pt_prot_bits prot[VMM_PT_PROT_COUNT];
+};
+
+extern const struct vmm_pt_format vmm_pt_sv39; /* 3 levels, 512 GiB */
+extern const struct vmm_pt_format vmm_pt_sv48; /* 4 levels, 256 TiB */
+extern const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
+
+/*
+ * A page table. The fields are the library's; kernels may read them.
+ * vmm_pt_check() tests:
+ *   I1  every table reached from the root is reached once, and there are
+ *       table_count of them, the root included
+ *   I2  a table entry has no bits but those of the format: A, D, U, G are 0
+ *   I3  a leaf is at an allowed level, its address is aligned to its size,
+ *       its protection is one that vmm_pt_map() could have written, and
+ *       reserved bits are 0
+ *   I4  the spare list has spare_count pages
+ */
+struct vmm_pt {
+	const struct vmm_pt_format *format;
+	const struct vmm_pages *pages; /* NULL: donated pages only */
+	uint64_t offset;      /* a table at pa is seen at pointer pa + offset */
+	vmm_pa_t root;	      /* the root's address, for satp or the like */
+	uint64_t table_count; /* tables in use, the root included */
+	vmm_pa_t spare;	      /* list of pages in hand, if spare_count != 0 */
+	uint64_t spare_count;
+};
+
+/* A run of mapped addresses, uniform in everything. */
+struct vmm_pt_run {
+	vmm_va_t va;
+	vmm_pa_t pa;
+	uint64_t size;	/* bytes */
+	uint32_t prot;	/* VMM_PT_... */
+	uint32_t level; /* of its leaves */
+};
+
+/**
+ * vmm_pt_init() - Make an empty page table.
+ * @pt:     Storage of the caller's.
+ * @format: The format.
+ * @pages:  Source of pages for tables, or NULL: then only pages given with
+ *          vmm_pt_donate() are used. Must outlive @pt.
+ * @offset: What to add to a table's physical address for the pointer at which
+ *          this code can reach it: 0 before paging, later the direct map's
+ *          base minus the address it maps. Wraps at 2^64.
+ * @root:   Page of the caller's for the root; zeroed here. Aligned to its size
+ *          of 8 << root_bits bytes, reached through @offset.
+ *
+ * Ownership: the root stays the caller's and is free again after
+ *            vmm_pt_fini().
+ */
+void vmm_pt_init(struct vmm_pt *pt, const struct vmm_pt_format *format,
+	const struct vmm_pages *pages, uint64_t offset, vmm_pa_t root);
+
+/**
+ * vmm_pt_fini() - Give back every table and spare page.
+ * @pt: A table that no hart uses and no TLB remembers: switch away from it,
+ *      flush its address space, then call this.
+ *
+ * Frames are not touched. Pages go to the page source; without one they become
+ * spare, for vmm_pt_spare_take(). The root is left zeroed.
+ *
+ * Cost: O(tables).
+ */
+void vmm_pt_fini(struct vmm_pt *pt);
+
+/**
+ * vmm_pt_donate() - Put a page in hand for later tables.
+ * @pt: The table.
+ * @pa: A page nobody uses, reachable through the offset.
+ *
+ * Ownership: the page is the table's until vmm_pt_spare_take() gives it back,
+ *            or goes to the page source in the end.
+ */
+void vmm_pt_donate(struct vmm_pt *pt, vmm_pa_t pa);
+
+/**
+ * vmm_pt_reserve() - Have a number of spare pages in hand.
+ * @pt:    The table.
+ * @count: Pages wanted. As long as that many are spare, operations that need
+ *         no more tables than that cannot fail for lack of memory.
+ *
+ * Return: VMM_OK, or
+ *         VMM_ENOMEM     fewer are spare and there is no page source
+ *         a hook's code  the source failed; pages it gave in this call were
+ *                        given back
+ */
+VMM_NODISCARD int vmm_pt_reserve(struct vmm_pt *pt, uint64_t count);
+
+/**
+ * vmm_pt_spare_take() - Take one spare page back.
+ * @pt:     The table.
+ * @pa_out: Receives the page's address.
+ *
+ * Return: VMM_OK, or VMM_ENOENT if none is spare.
+ */
+VMM_NODISCARD int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out);
+
+/**
+ * vmm_pt_map() - Map a physical range at a virtual range.
+ * @pt:     The table.
+ * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
+ * @pa:     First physical address; a multiple of VMM_PAGE_SIZE.
+ * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE.
+ * @prot:   VMM_PT_READ and so on.
+ * @gather: Receives what became stale; NULL if no hart uses the table.
+ *
+ * Uses the largest leaf that alignment, size and the tables already there
+ * allow. Accessed and dirty are preset, so hardware that faults instead of
+ * setting them (Svade) never does.
+ *
+ * Cost:   O(leaves / 512 * levels + leaves); one page-hook call for each
+ *         table that is missing and not spare.
+ * Return: VMM_OK, or
+ *         VMM_EINVAL     misaligned or empty, or @prot allows no access
+ *         VMM_ERANGE     the virtual range wraps or leaves the canonical
+ *                        addresses, or the physical one leaves the format's
+ *         VMM_EEXIST     part of the virtual range is mapped already
+ *         VMM_ENOMEM     tables are missing, none spare, no page source
+ *         a hook's code  the page source failed
+ */
+VMM_NODISCARD int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa,
+	uint64_t size, unsigned prot, struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_unmap() - Remove the mapping of a virtual range.
+ * @pt:     The table.
+ * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
+ * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE. All of it is mapped.
+ * @gather: Receives what became stale, the unlinked tables, and the frames
+ *          that lost their mapping if it has an array for them. Never NULL.
+ *
+ * Superpages that stick out of the range are split. A table whose whole span
+ * lies in the range is unlinked and waits in the gather for vmm_pt_reap(); one
+ * that is merely empty afterwards stays until vmm_pt_prune(), since looking
+ * for emptiness on each unmap makes unmapping many times slower.
+ *
+ * Return: VMM_OK, or
+ *         VMM_EINVAL     misaligned or empty
+ *         VMM_ERANGE     the range wraps or leaves the canonical addresses
+ *         VMM_ENOENT     part of the range is not mapped
+ *         VMM_ENOSPC     the gather's array has no room for the frames
+ *         VMM_ENOMEM     a split needs a table, none spare, no page source
+ *         a hook's code  the page source failed
+ */
+VMM_NODISCARD int vmm_pt_unmap(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_protect() - Change the protection of a mapped range.
+ * @pt:     The table.
+ * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
+ * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE. All of it is mapped.
+ * @prot:   The new protection, whole: flags not given are taken away.
+ * @gather: Receives what became stale; NULL if no hart uses the table.
+ *
+ * Superpages that stick out of the range are split.
+ *
+ * Return: VMM_OK, or as vmm_pt_unmap(); VMM_EINVAL also if @prot allows no
+ *         access. Never VMM_ENOSPC.
+ */
+VMM_NODISCARD int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	unsigned prot, struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_prune() - Unlink the empty tables of a range.
+ * @pt:     The table.
+ * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
+ * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE.
+ * @gather: Receives the tables; never NULL.
+ *
+ * After it, no table under the range is empty: the number of tables is again
+ * a function of the mappings alone.
+ *
+ * Cost:   O(512 * tables under the range).
+ * Return: VMM_OK, or VMM_EINVAL or VMM_ERANGE as for vmm_pt_unmap().
+ */
+VMM_NODISCARD int vmm_pt_prune(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_reap() - Free the unlinked tables of a gather and empty it.
+ * @pt:     The table that the gather was used with.
+ * @gather: A gather whose flush has been done on every hart, and whose frames
+ *          the caller has read. Left empty, with the same frame array.
+ *
+ * Pages go to the page source, or become spare where there is none.
+ */
+void vmm_pt_reap(struct vmm_pt *pt, struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_translate() - Look one address up.
+ * @pt:       The table.
+ * @va:       Any address.
+ * @pa_out:   Receives the physical address of the byte at @va. May be NULL.
+ * @prot_out: Receives the protection. May be NULL.
+ *
+ * Cost:   O(levels).
+ * Return: VMM_OK, or
+ *         VMM_ENOENT  not mapped
+ *         VMM_ERANGE  not a canonical address
+ */
+VMM_NODISCARD int vmm_pt_translate(const struct vmm_pt *pt, vmm_va_t va,
+	vmm_pa_t *pa_out, unsigned *prot_out);
+
+/* A position in a walk over mapped addresses. */
+struct vmm_pt_cursor {
+	vmm_va_t va;   /* next address to look at */
+	vmm_va_t last; /* last address of the walk */
+	bool done;
+};
+
+/* A walk over the range from @va to @last, both included. */
+static inline struct vmm_pt_cursor vmm_pt_cursor(vmm_va_t va, vmm_va_t last)
+{
+	struct vmm_pt_cursor cursor = {va, last, va > last};
+
+	return cursor;
+}
+
+/* A walk over all addresses. */
+static inline struct vmm_pt_cursor vmm_pt_cursor_all(void)
+{
+	return vmm_pt_cursor(0, UINT64_MAX);
+}
+
+/**
+ * vmm_pt_next() - The next mapped run of a walk.
+ * @pt:      The table; not changed between the calls of a walk, or only
+ *           behind the cursor.
+ * @cursor:  Position; moves behind the run.
+ * @run_out: Receives the longest run of leaves of one size and protection
+ *           that are contiguous in both spaces, clipped to the walk's range.
+ *           Untouched at the end.
+ *
+ * Dumps, checks and copies are loops around this call:
+ *
+ *     struct vmm_pt_cursor c = vmm_pt_cursor_all();
+ *     while (vmm_pt_next(&pt, &c, &run))
+ *             ...
+ *
+ * Cost:   O(entries of the tables passed).
+ * Return: true, or false when nothing more is mapped in the range.
+ */
+bool vmm_pt_next(const struct vmm_pt *pt, struct vmm_pt_cursor *cursor,
+	struct vmm_pt_run *run_out);
+
+/* Is @va an address that the format can translate? */
+bool vmm_pt_canonical(const struct vmm_pt_format *format, vmm_va_t va);
+
+/* Size in bytes of a leaf at @level. */
+static inline uint64_t vmm_pt_leaf_size(unsigned level)
+{
+	return UINT64_C(1) << (VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * level);
+}
+
+/**
+ * vmm_pt_check() - Test every invariant.
+ *
+ * Cost:   O(tables * 512); ends even if tables form a loop.
+ * Return: VMM_OK or VMM_ECORRUPT.
+ */
+VMM_NODISCARD int vmm_pt_check(const struct vmm_pt *pt);
+
+/**
+ * vmm_pt_dump() - Print what is mapped, a run a line, in address order.
+ *
+ *     [0xffffffc000000000-0xffffffc0000fffff]    1M -> 0x0000000080200000   4K r-x-g
+ */
+void vmm_pt_dump(const struct vmm_pt *pt, const struct vmm_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VMM_PT_H */

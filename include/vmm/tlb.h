@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gather: what became stale, and what must wait until it is flushed.
+ *
+ * The library executes no fence. Every change of a page table writes down in a
+ * gather of the caller's which addresses may still be cached in a translation
+ * look-aside buffer (TLB), how strong a fence they need, which page tables
+ * were unlinked and which frames lost their mapping. The order is always
+ *
+ *     change the table(s)     vmm_pt_unmap(..., &gather), as often as wanted
+ *     flush on every hart     vmm_riscv_flush(&gather, asid), remote fences
+ *     reuse                   free the frames, then vmm_pt_reap(pt, &gather)
+ *
+ * and a frame or a table that is freed before the flush is a security hole: a
+ * hart with the old translation reads and writes its next owner's memory.
+ *
+ * Even a change from invalid to valid needs a fence, or a kernel that takes a
+ * spurious page fault and retries: an implementation may cache invalid entries
+ * (RISC-V Privileged 1.13, 12.2.1 "Supervisor Memory-Management Fence
+ * Instruction"), unless it has Svvptc. QEMU forgives a missing one; boards do
+ * not.
+ */
+#ifndef VMM_TLB_H
+#define VMM_TLB_H
+
+#include <vmm/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What happened since the gather was last empty. */
+#define VMM_TLB_CHANGED 1u /* a leaf entry was written: first, last are set */
+#define VMM_TLB_RESTRICT \
+	2u /* a translation or a permission was taken away;
+			       without it a late fence costs a spurious fault
+			       and nothing more */
+#define VMM_TLB_NON_LEAF \
+	4u		  /* a table was linked, unlinked or replaced a leaf:
+			       a fence by address does not cover it */
+#define VMM_TLB_GLOBAL 8u /* a global leaf: a fence by ASID misses it */
+
+/* A run of frames that lost their mapping. */
+struct vmm_tlb_frames {
+	vmm_pa_t pa;
+	uint64_t size; /* bytes */
+};
+
+/*
+ * Invariants: first <= last and shift is a leaf size's if CHANGED is set;
+ * frames_count <= frames_max.
+ */
+struct vmm_tlb_gather {
+	vmm_va_t first;	     /* first byte of the lowest changed leaf */
+	vmm_va_t last;	     /* last byte of the highest changed leaf */
+	uint32_t flags;	     /* VMM_TLB_... */
+	uint32_t shift;	     /* log2 of the smallest changed leaf's size */
+	vmm_pa_t dead;	     /* list of unlinked tables, if dead_count != 0 */
+	uint64_t dead_count; /* tables that wait for vmm_pt_reap() */
+	struct vmm_tlb_frames *frames; /* the caller's array, or NULL */
+	size_t frames_max;	       /* its length */
+	size_t frames_count;	       /* runs in it that wait for the flush */
+};
+
+/**
+ * vmm_tlb_gather_init() - Make an empty gather.
+ * @gather:     Storage of the caller's, often on the stack.
+ * @frames:     Array in which unmap reports the frames that lost their
+ *              mapping, merged into runs; NULL if the caller knows them.
+ * @frames_max: Its length; 0 with NULL. An unmap whose runs do not fit is
+ *              refused with nothing changed.
+ */
+static inline void vmm_tlb_gather_init(struct vmm_tlb_gather *gather,
+	struct vmm_tlb_frames *frames, size_t frames_max)
+{
+	gather->first = 0;
+	gather->last = 0;
+	gather->flags = 0;
+	gather->shift = 0;
+	gather->dead = 0;
+	gather->dead_count = 0;
+	gather->frames = frames;
+	gather->frames_max = frames_max;
+	gather->frames_count = 0;
+}
+
+/*
+ * More single-address fences than this cost more than flushing everything
+ * (the figure Linux uses for RISC-V since 6.8, tlbflush.c).
+ */
+#define VMM_TLB_FENCES_MAX 64
+
+/* A gather, turned into the fences it needs. */
+struct vmm_tlb_plan {
+	bool needed;	    /* false: nothing to do */
+	bool all_addresses; /* one fence for every address; else by address */
+	bool all_spaces;    /* for every ASID, global entries included */
+	unsigned shift;	    /* by address: distance of the fences, log2 */
+	vmm_va_t first;	    /* by address: the first one's address */
+	uint64_t count;	    /* by address: how many; <= VMM_TLB_FENCES_MAX */
+};
+
+/**
+ * vmm_tlb_plan() - Say which fences a gather needs, on any architecture.
+ * @gather: The gather; not changed.
+ *
+ * On RISC-V, all_addresses means rs1 = x0 and all_spaces means rs2 = x0. A
+ * fence with an address orders leaf entries only, so a changed non-leaf entry
+ * needs all addresses; a fence with an ASID does not reach global entries
+ * (RISC-V Privileged 1.13, 12.2.1).
+ */
+static inline struct vmm_tlb_plan vmm_tlb_plan(
+	const struct vmm_tlb_gather *gather)
+{
+	struct vmm_tlb_plan plan = {
+		false, false, false, gather->shift, gather->first, 0};
+
+	if ((gather->flags & (VMM_TLB_CHANGED | VMM_TLB_NON_LEAF)) == 0)
+		return plan;
+	plan.needed = true;
+	plan.all_spaces = (gather->flags & VMM_TLB_GLOBAL) != 0;
+	plan.count = ((gather->last - gather->first) >> gather->shift) + 1;
+	if ((gather->flags & VMM_TLB_NON_LEAF) != 0 ||
+		plan.count > VMM_TLB_FENCES_MAX)
+		plan.all_addresses = true;
+	return plan;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VMM_TLB_H */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table object: its pages, in use, spare and unlinked.
+ *
+ * A page is in one of four places: linked into the tree (table_count), spare
+ * (spare_count, a list through the first word of each page), unlinked in a
+ * gather (dead_count, a list through the first entry of each table), or with
+ * the page source. The first word of an unlinked table is an address and has
+ * bit 0 clear, so that a hart which still walks it through a stale pointer
+ * finds an invalid entry there.
+ */
+#include "pt/pt_entry.h"
+#include "pt/pt_gather.h"
+
+void vmm_pt_init(struct vmm_pt *pt, const struct vmm_pt_format *format,
+	const struct vmm_pages *pages, uint64_t offset, vmm_pa_t root)
+{
+	uint64_t *table;
+
+	VMM_ASSERT(format->levels <= VMM_PT_LEVELS_MAX);
+	VMM_ASSERT(vmm_is_aligned(root, UINT64_C(8) << format->root_bits));
+	pt->format = format;
+	pt->pages = pages;
+	pt->offset = offset;
+	pt->root = root;
+	pt->table_count = 1;
+	pt->spare = 0;
+	pt->spare_count = 0;
+	table = vmm_pt_table(pt, root);
+	for (unsigned i = 0; i < 1u << format->root_bits; i++)
+		vmm_pt_store(&table[i], 0);
+}
+
+void vmm_pt_donate(struct vmm_pt *pt, vmm_pa_t pa)
+{
+	VMM_ASSERT(vmm_is_aligned(pa, VMM_PAGE_SIZE));
+	VMM_ASSERT(pa != pt->root);
+	vmm_pt_store(vmm_pt_table(pt, pa), pt->spare);
+	pt->spare = pa;
+	pt->spare_count++;
+}
+
+int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out)
+{
+	vmm_pa_t pa = pt->spare;
+
+	if (pt->spare_count == 0)
+		return VMM_ENOENT;
+	pt->spare = vmm_pt_load(vmm_pt_table(pt, pa));
+	pt->spare_count--;
+	*pa_out = pa;
+	return VMM_OK;
+}
+
+/* Give a page back to where pages come from. */
+static void page_free(struct vmm_pt *pt, vmm_pa_t pa)
+{
+	if (pt->pages != NULL)
+		pt->pages->free(pt->pages->ctx, pa);
+	else
+		vmm_pt_donate(pt, pa);
+}
+
+int vmm_pt_reserve(struct vmm_pt *pt, uint64_t count)
+{
+	uint64_t before = pt->spare_count;
+	vmm_pa_t pa;
+	int err;
+
+	while (pt->spare_count < count) {
+		err = pt->pages == NULL ? VMM_ENOMEM
+					: pt->pages->alloc(pt->pages->ctx, &pa);
+		if (err != 0)
+			goto undo;
+		vmm_pt_donate(pt, pa);
+	}
+	return VMM_OK;
+undo:
+	while (pt->spare_count > before) {
+		if (vmm_pt_spare_take(pt, &pa) == VMM_OK)
+			page_free(pt, pa);
+	}
+	return err;
+}
+
+vmm_pa_t vmm_pt_table_new(struct vmm_pt *pt)
+{
+	vmm_pa_t pa = pt->spare;
+	uint64_t *table = vmm_pt_table(pt, pa);
+
+	VMM_ASSERT(pt->spare_count > 0);
+	pt->spare = vmm_pt_load(table);
+	pt->spare_count--;
+	pt->table_count++;
+	/* Nobody sees the page yet, so any kind of store will do. */
+	for (unsigned i = 0; i < VMM_PT_ENTRIES; i++)
+		table[i] = 0;
+	return pa;
+}
+
+static void unlink_table(
+	struct vmm_pt *pt, vmm_pa_t pa, struct vmm_tlb_gather *gather)
+{
+	VMM_ASSERT(pt->table_count > 1);
+	vmm_pt_store(vmm_pt_table(pt, pa), gather->dead);
+	gather->dead = pa;
+	gather->dead_count++;
+	gather->flags |= VMM_TLB_NON_LEAF;
+	pt->table_count--;
+}
+
+/*
+ * A walk without recursion: at[l] is the next entry to look at in the table of
+ * level l on the current path. A table is unlinked once all its entries have
+ * been read, since its first word then becomes a list pointer.
+ */
+void vmm_pt_retire(struct vmm_pt *pt, vmm_pa_t table, unsigned level,
+	struct vmm_tlb_gather *gather)
+{
+	vmm_pa_t path[VMM_PT_LEVELS_MAX] = {0};
+	unsigned at[VMM_PT_LEVELS_MAX] = {0};
+	unsigned top = level;
+
+	VMM_ASSERT(level < vmm_pt_root_level(pt));
+	path[top] = table;
+	while (level <= top) {
+		uint64_t entry;
+
+		if (at[level] == VMM_PT_ENTRIES) {
+			unlink_table(pt, path[level], gather);
+			level++;
+			continue;
+		}
+		entry = vmm_pt_load(
+			vmm_pt_table(pt, path[level]) + at[level]++);
+		if (!vmm_pt_is_valid(pt->format, entry))
+			continue;
+		if (vmm_pt_is_table(pt->format, entry, level)) {
+			level--;
+			path[level] = vmm_pt_entry_pa(pt->format, entry);
+			at[level] = 0;
+			continue;
+		}
+		if (vmm_pt_is_global(pt->format, entry))
+			gather->flags |= VMM_TLB_GLOBAL;
+		vmm_tlb_frames_add(gather, vmm_pt_entry_pa(pt->format, entry),
+			vmm_pt_leaf_size(level));
+	}
+}
+
+void vmm_pt_reap(struct vmm_pt *pt, struct vmm_tlb_gather *gather)
+{
+	for (; gather->dead_count > 0; gather->dead_count--) {
+		vmm_pa_t pa = gather->dead;
+
+		gather->dead = vmm_pt_load(vmm_pt_table(pt, pa));
+		page_free(pt, pa);
+	}
+	vmm_tlb_gather_init(gather, gather->frames, gather->frames_max);
+}
+
+void vmm_pt_fini(struct vmm_pt *pt)
+{
+	unsigned level = vmm_pt_root_level(pt);
+	uint64_t *root = vmm_pt_table(pt, pt->root);
+	struct vmm_tlb_gather gather;
+	uint64_t spares = pt->spare_count;
+	vmm_pa_t pa;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	for (unsigned i = 0; i < vmm_pt_entries(pt, level); i++) {
+		uint64_t entry = vmm_pt_load(&root[i]);
+
+		vmm_pt_store(&root[i], 0);
+		if (vmm_pt_is_table(pt->format, entry, level))
+			vmm_pt_retire(pt, vmm_pt_entry_pa(pt->format, entry),
+				level - 1, &gather);
+	}
+	VMM_ASSERT(pt->table_count == 1);
+	vmm_pt_reap(pt, &gather);
+	/* Without a source the spares are the caller's to take. */
+	for (; pt->pages != NULL && spares > 0; spares--) {
+		if (vmm_pt_spare_take(pt, &pa) == VMM_OK)
+			page_free(pt, pa);
+	}
+}

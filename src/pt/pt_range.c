@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Which virtual addresses a format can translate. */
+#include "pt/pt_entry.h"
+
+bool vmm_pt_canonical(const struct vmm_pt_format *format, vmm_va_t va)
+{
+	/* The bits that have to agree, moved to the bottom. */
+	uint64_t upper = va >> (format->va_bits - format->sign_extended);
+	uint64_t ones = UINT64_MAX >> (format->va_bits - format->sign_extended);
+
+	return upper == 0 || (format->sign_extended != 0 && upper == ones);
+}
+
+int vmm_pt_range_check(const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
+{
+	vmm_va_t last;
+
+	if (size == 0 || !vmm_is_aligned(va | size, VMM_PAGE_SIZE))
+		return VMM_EINVAL;
+	if (!vmm_range_ok(va, size))
+		return VMM_ERANGE;
+	last = vmm_range_last(va, size);
+	/* Both ends are canonical, and no hole lies between them. */
+	if (!vmm_pt_canonical(pt->format, va) ||
+		!vmm_pt_canonical(pt->format, last) || va >> 63 != last >> 63)
+		return VMM_ERANGE;
+	return VMM_OK;
+}

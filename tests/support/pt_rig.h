@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A page table on memory that only looks physical: a static array stands for
+ * RAM from RIG_RAM on, and a page source counts, fails on demand and fills
+ * pages with junk when it gives and when it takes.
+ */
+#ifndef PT_RIG_H
+#define PT_RIG_H
+
+#include "support/test.h"
+
+#include <vmm/pt.h>
+
+#define RIG_RAM	  UINT64_C(0x80000000)
+#define RIG_PAGES 512
+
+struct pt_rig {
+	struct vmm_pt pt;
+	struct vmm_pages pages;
+	uint64_t offset; /* pointer minus physical address */
+	long live;	 /* pages given and not taken back, without the root */
+	long fail_in;	 /* fail that many calls from now; negative: never */
+	bool sticky;	 /* once failed, fail for good */
+	uint8_t used[RIG_PAGES];
+};
+
+/* The formats, so that tests can run over all of them. */
+#define RIG_FORMATS 3
+extern const struct vmm_pt_format *const rig_formats[RIG_FORMATS];
+
+void rig_open(struct pt_rig *rig, const struct vmm_pt_format *format);
+/* Finish the table; checks that no page is left. */
+void rig_close(struct pt_rig *rig);
+/* Flush, in the sense of a machine without a TLB, and give tables back. */
+void rig_reap(struct pt_rig *rig, struct vmm_tlb_gather *gather);
+/* Everything that an operation could change. */
+uint64_t rig_digest(const struct pt_rig *rig);
+
+/*
+ * Translate by the words of RISC-V Privileged 1.13, 12.3.2, and by nothing of
+ * the library's. False for any page fault, reserved encodings included. A and
+ * D must be set, as on a machine with Svade; @access is one of 'r', 'w', 'x'.
+ */
+bool rig_mmu(const struct pt_rig *rig, vmm_va_t va, char access, bool user,
+	vmm_pa_t *pa_out);
+
+#endif /* PT_RIG_H */
