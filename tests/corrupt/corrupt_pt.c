@@ -116,6 +116,25 @@ TEST(corrupt_pt_links)
 	rig_close(&rig);
 }
 
+/* Each table's 512 entries all lead to the same next table: 512^4 paths in
+ * Sv57, of which the check must not walk more than it has tables. */
+TEST(corrupt_pt_endless_paths)
+{
+	rig_open(&rig, &vmm_pt_sv57);
+	CHECK_EQ(vmm_pt_map(&rig.pt, 0, 0, 4096, RW, NULL), VMM_OK);
+	for (int level = 4; level > 0; level--) {
+		for (int i = 1; i < 512; i++)
+			entry_at(0, level)[i] = *entry_at(0, level);
+	}
+	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_ECORRUPT);
+	for (int level = 4; level > 0; level--) {
+		for (int i = 1; i < 512; i++)
+			entry_at(0, level)[i] = 0;
+	}
+	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
+	rig_close(&rig);
+}
+
 TEST(corrupt_pt_counts)
 {
 	vmm_pa_t spare;

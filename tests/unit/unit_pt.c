@@ -201,6 +201,10 @@ TEST(unit_pt_ranges)
 			vmm_pt_map(&rig.pt, 0, 0, 0, RW, NULL), VMM_EINVAL);
 		CHECK_REFUSED(
 			vmm_pt_unmap(&rig.pt, low, 4096, &gather), VMM_ERANGE);
+		/* From half to half, across the hole. */
+		CHECK_REFUSED(vmm_pt_unmap(&rig.pt, low - 4096,
+				      high - low + 8192, &gather),
+			VMM_ERANGE);
 		CHECK_REFUSED(
 			vmm_pt_protect(&rig.pt, 5, 4096, RW, NULL), VMM_EINVAL);
 		CHECK_REFUSED(
@@ -258,6 +262,13 @@ TEST(unit_pt_conflicts_and_holes)
 		vmm_pt_protect(&rig.pt, va, VMM_MIB(6), RX, NULL), VMM_ENOENT);
 	CHECK_REFUSED(vmm_pt_protect(&rig.pt, va + VMM_MIB(4), 8192, RX, NULL),
 		VMM_ENOENT);
+	/* From the middle of a superpage to behind its end. */
+	CHECK_REFUSED(
+		vmm_pt_protect(&rig.pt, va + VMM_MIB(1), VMM_MIB(2), RX, NULL),
+		VMM_ENOENT);
+	CHECK_REFUSED(
+		vmm_pt_unmap(&rig.pt, va + VMM_MIB(1), VMM_MIB(2), &gather),
+		VMM_ENOENT);
 	CHECK_REFUSED(vmm_pt_protect(&rig.pt, va, 4096, VMM_PT_USER, NULL),
 		VMM_EINVAL);
 	CHECK_EQ(gather.flags, 0);
@@ -292,6 +303,10 @@ TEST(unit_pt_split_a_superpage)
 	CHECK(rig_mmu(&rig, VMM_GIB(5), 'w', false, &pa));
 	CHECK(rig_mmu(&rig, VMM_GIB(6) - 1, 'w', false, &pa));
 	CHECK_EQ(pa, VMM_GIB(3) - 1);
+	/* The library's look-up in what is still a 2 MiB leaf. */
+	CHECK_EQ(vmm_pt_translate(&rig.pt, VMM_GIB(5) + 0x12345, &pa, NULL),
+		VMM_OK);
+	CHECK_EQ(pa, VMM_GIB(2) + 0x12345);
 	rig_reap(&rig, &gather);
 	/* Unmapping the rest, split tables go with their spans. */
 	CHECK_EQ(vmm_pt_map(&rig.pt, hole, VMM_GIB(2) + VMM_MIB(300) + 0x7000,
@@ -546,6 +561,42 @@ TEST(unit_pt_next)
 	}
 }
 
+/* A global leaf is noticed wherever it is touched, and only there. */
+TEST(unit_pt_global_gathers)
+{
+	for (int global = 0; global < 2; global++) {
+		unsigned prot = global != 0 ? RWG : RW;
+		uint32_t flag = global != 0 ? VMM_TLB_GLOBAL : 0;
+		struct vmm_tlb_gather gather;
+
+		rig_open(&rig, &vmm_pt_sv39);
+		vmm_tlb_gather_init(&gather, NULL, 0);
+		/* Into a new table, then beside it. */
+		for (vmm_va_t va = 0; va < 8192; va += 4096) {
+			CHECK_EQ(
+				vmm_pt_map(&rig.pt, va, 0, 4096, prot, &gather),
+				VMM_OK);
+			CHECK_EQ(gather.flags & VMM_TLB_GLOBAL, flag);
+			vmm_pt_reap(&rig.pt, &gather);
+		}
+		/* A single leaf out of a table. */
+		CHECK_EQ(vmm_pt_unmap(&rig.pt, 0, 4096, &gather), VMM_OK);
+		CHECK_EQ(gather.flags,
+			VMM_TLB_CHANGED | VMM_TLB_RESTRICT | flag);
+		vmm_pt_reap(&rig.pt, &gather);
+		/* A table with all its leaves. */
+		CHECK_EQ(vmm_pt_map(&rig.pt, VMM_MIB(4), 4096, VMM_MIB(2), prot,
+				 NULL),
+			VMM_OK);
+		CHECK_EQ(vmm_pt_unmap(&rig.pt, VMM_MIB(4), VMM_MIB(2), &gather),
+			VMM_OK);
+		CHECK_EQ(gather.dead_count, 1);
+		CHECK_EQ(gather.flags & VMM_TLB_GLOBAL, flag);
+		rig_reap(&rig, &gather);
+		rig_close(&rig);
+	}
+}
+
 /* From gather to fences: by address while that is cheaper, all addresses for
  * tables, all address spaces for global leaves. */
 TEST(unit_pt_flush_plan)
@@ -579,6 +630,12 @@ TEST(unit_pt_flush_plan)
 	plan = vmm_tlb_plan(&gather);
 	CHECK(plan.all_spaces && !plan.all_addresses);
 	CHECK(plan.count == 1 && plan.shift == 30);
+	/* With a 2 MiB page after it, fences come at that distance. */
+	CHECK_EQ(vmm_pt_protect(
+			 &rig.pt, VMM_GIB(5), VMM_MIB(2), VMM_PT_READ, &gather),
+		VMM_OK);
+	plan = vmm_tlb_plan(&gather);
+	CHECK(plan.shift == 21 && plan.all_addresses);
 
 	/* A table that goes needs every address. */
 	vmm_pt_reap(&rig.pt, &gather);
