@@ -17,6 +17,8 @@ set(VMM_SOURCES
   src/pt/pt_range.c
   src/pt/pt_split.c
   src/pt/pt_unmap.c
+  src/rbtree/rbtree.c
+  src/rbtree/rbtree_check.c
 )
 set(VMM_HEADERS
   include/vmm/config.h
@@ -24,6 +26,7 @@ set(VMM_HEADERS
   include/vmm/memmap.h
   include/vmm/port.h
   include/vmm/pt.h
+  include/vmm/rbtree.h
   include/vmm/riscv.h
   include/vmm/tlb.h
   include/vmm/types.h
