@@ -19,6 +19,14 @@ set(VMM_SOURCES
   src/pt/pt_unmap.c
   src/rbtree/rbtree.c
   src/rbtree/rbtree_check.c
+  src/vmem/vmem.c
+  src/vmem/vmem_alloc.c
+  src/vmem/vmem_check.c
+  src/vmem/vmem_dump.c
+  src/vmem/vmem_find.c
+  src/vmem/vmem_free.c
+  src/vmem/vmem_nodes.c
+  src/vmem/vmem_trees.c
 )
 set(VMM_HEADERS
   include/vmm/config.h
@@ -30,6 +38,8 @@ set(VMM_HEADERS
   include/vmm/riscv.h
   include/vmm/tlb.h
   include/vmm/types.h
+  include/vmm/vmem.h
+  include/vmm/vmem_types.h
 )
 list(TRANSFORM VMM_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM VMM_HEADERS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The node supply. A donation is a chunk: a header, then nodes, all of which
+ * go on the spare list. The list is last in, first out, so that nodes that are
+ * warm in the cache are used again first.
+ *
+ *      +--------+--------+--------+-- ... --+--------+------+
+ *      | header | node 0 | node 1 |         | node n | rest |
+ *      +--------+--------+--------+-- ... --+--------+------+
+ *
+ * Memory for nodes may itself be mapped at addresses of this arena. The circle
+ * is cut in two places: a call that would need more nodes than there are says
+ * so before it changes anything, and the path that fetches the memory may
+ * use nodes that no one else gets.
+ */
+#include "vmem/vmem_internal.h"
+
+/* Both structures consist of words, pointers and 64-bit numbers. */
+#define ALIGN _Alignof(struct vmm_vmem_region)
+_Static_assert(ALIGN % _Alignof(struct vmm_vmem_chunk) == 0 &&
+		       sizeof(struct vmm_vmem_chunk) % ALIGN == 0,
+	"nodes follow the header directly");
+_Static_assert(sizeof(struct vmm_vmem_region) <= 128,
+	"a region costs at most 128 bytes");
+
+int vmm_vmem_donate(struct vmm_vmem *arena, void *memory, size_t size)
+{
+	size_t skip = (size_t)(-(uintptr_t)memory % ALIGN);
+	size_t head = skip + sizeof(struct vmm_vmem_chunk);
+	struct vmm_vmem_chunk *chunk;
+	struct vmm_vmem_region *nodes;
+
+	VMM_ASSERT(memory != NULL);
+	VMM_ASSERT(arena->quantum != 0);
+
+	if (size < head + sizeof(struct vmm_vmem_region))
+		return VMM_EINVAL;
+	chunk = (void *)((char *)memory + skip);
+	chunk->memory = memory;
+	chunk->size = size;
+	chunk->count = (size - head) / sizeof(struct vmm_vmem_region);
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	arena->node_count += chunk->count;
+
+	/* From the end, so that the nodes are handed out in memory order. */
+	nodes = (void *)(chunk + 1);
+	for (size_t i = chunk->count; i > 0; i--)
+		vmm_vmem_node_put(arena, &nodes[i - 1]);
+	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	return VMM_OK;
+}
+
+int vmm_vmem_take_back(
+	struct vmm_vmem *arena, void **memory_out, size_t *size_out)
+{
+	struct vmm_vmem_chunk *chunk = arena->chunks;
+
+	if (arena->quantum != 0)
+		return VMM_EBUSY;
+	if (chunk == NULL)
+		return VMM_ENOENT;
+	arena->chunks = chunk->next;
+	*memory_out = chunk->memory;
+	*size_out = chunk->size;
+	return VMM_OK;
+}
+
+void vmm_vmem_set_reserve(struct vmm_vmem *arena, size_t nodes)
+{
+	arena->reserve = nodes;
+}
+
+bool vmm_vmem_node_has(
+	const struct vmm_vmem *arena, size_t count, unsigned flags)
+{
+	size_t keep = flags & VMM_VMEM_USE_RESERVE ? 0 : arena->reserve;
+
+	/* What needs no node is served even below the reserve. */
+	return count == 0 || (arena->spare_count >= count &&
+				     arena->spare_count - count >= keep);
+}
+
+struct vmm_vmem_region *vmm_vmem_node_get(struct vmm_vmem *arena)
+{
+	struct vmm_vmem_region *node = arena->spare;
+
+	VMM_ASSERT(node != NULL);
+	VMM_ASSERT(node->state == VMM_VMEM_SPARE);
+
+	arena->spare = node->link[AFTER];
+	arena->spare_count--;
+	return node;
+}
+
+void vmm_vmem_node_put(struct vmm_vmem *arena, struct vmm_vmem_region *node)
+{
+	VMM_ASSERT(arena->spare_count < arena->node_count);
+
+	*node = (struct vmm_vmem_region){.state = VMM_VMEM_SPARE};
+	node->link[AFTER] = arena->spare;
+	arena->spare = node;
+	arena->spare_count++;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The node supply running out, at every possible number of nodes. A request
+ * either succeeds or reports VMM_ENOMEM and leaves every byte as it was; a
+ * free always succeeds.
+ */
+#include "support/test.h"
+
+#include <vmm/vmem.h>
+
+#define PAGE	  VMM_PAGE_SIZE
+#define NODES_MAX 40
+
+static struct vmm_vmem arena;
+static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
+
+static uint64_t digest(void)
+{
+	uint64_t sum = test_digest(TEST_DIGEST_INIT, &arena, sizeof(arena));
+
+	return test_digest(sum, memory, sizeof(memory));
+}
+
+static void open_arena(size_t nodes)
+{
+	vmm_vmem_init(&arena, PAGE);
+	CHECK_EQ(vmm_vmem_donate(&arena, memory, VMM_VMEM_NODES_SIZE(nodes)),
+		VMM_OK);
+}
+
+/* Nodes that a fixed request of one page at @page will take. */
+static size_t need_at(unsigned page)
+{
+	const struct vmm_vmem_region *region =
+		vmm_vmem_region_find(&arena, page * PAGE);
+	vmm_va_t base = vmm_vmem_region_base(region);
+
+	bool before = base != page * PAGE;
+	bool after = base + vmm_vmem_region_size(region) != (page + 1) * PAGE;
+
+	return (size_t)before + (size_t)after;
+}
+
+/*
+ * Take the even pages of 16 and then the odd ones, with k nodes for each k:
+ * first splits in three, then exact fits. The first refusal is the one that
+ * the number of spare nodes predicts, and changes nothing.
+ */
+TEST(fault_vmem_alloc_at_every_supply)
+{
+	for (size_t nodes = 2; nodes <= NODES_MAX; nodes++) {
+		open_arena(nodes);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
+		for (unsigned i = 0; i < 16; i++) {
+			/* 1, 3, ..., 15, 0, 2, ..., 14 */
+			unsigned page = 2 * i % 16 + (i < 8);
+			bool enough = vmm_vmem_spare(&arena) >= need_at(page);
+			uint64_t before = digest();
+			int err = vmm_vmem_alloc_at(&arena, page * PAGE, PAGE);
+
+			CHECK_EQ(err, enough ? VMM_OK : VMM_ENOMEM);
+			if (err)
+				CHECK_EQ(digest(), before);
+			CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+		}
+	}
+}
+
+/* A span needs two nodes; with fewer it is refused without a trace. */
+TEST(fault_vmem_add_every_supply)
+{
+	for (size_t nodes = 1; nodes <= 7; nodes++) {
+		open_arena(nodes);
+		for (unsigned i = 0; i < 4; i++) {
+			bool enough = vmm_vmem_spare(&arena) >= 2;
+			uint64_t before = digest();
+			int err = vmm_vmem_add(&arena, i * PAGE, PAGE);
+
+			CHECK_EQ(err, enough ? VMM_OK : VMM_ENOMEM);
+			if (err)
+				CHECK_EQ(digest(), before);
+			CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+		}
+	}
+}
+
+/*
+ * An arena with no node left frees whatever it holds, in random order, and
+ * ends with all nodes but the span's two.
+ */
+TEST(fault_vmem_free_without_nodes)
+{
+	struct rng rng = {test_seed};
+
+	for (size_t nodes = 3; nodes <= NODES_MAX; nodes++) {
+		vmm_va_t at[NODES_MAX];
+		size_t count = 0;
+
+		open_arena(nodes);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, 64 * PAGE), VMM_OK);
+		while (vmm_vmem_alloc(&arena, PAGE, &at[count]) == VMM_OK)
+			count++;
+		CHECK_EQ(vmm_vmem_spare(&arena), 0);
+		CHECK_EQ(count, nodes - 2);
+		while (count > 0) {
+			size_t pick = rng_below(&rng, count);
+
+			CHECK_EQ(vmm_vmem_free(&arena, at[pick]), VMM_OK);
+			CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+			at[pick] = at[--count];
+		}
+		CHECK_EQ(vmm_vmem_spare(&arena), nodes - 2);
+		CHECK_EQ(vmm_vmem_fini(&arena), VMM_OK);
+	}
+}
+
+/*
+ * Every reserve against every supply: an ordinary request is refused exactly
+ * when it would dip into the reserve, and the privileged one only when there
+ * are no nodes at all.
+ */
+TEST(fault_vmem_reserve_every_supply)
+{
+	const struct vmm_vmem_request middle = {
+		.size = PAGE, .where = 8 * PAGE, .flags = VMM_VMEM_FIXED};
+	struct vmm_vmem_request refill = middle;
+
+	refill.flags |= VMM_VMEM_USE_RESERVE;
+	for (size_t spare = 0; spare < 6; spare++) {
+		for (size_t reserve = 0; reserve < 6; reserve++) {
+			const struct vmm_vmem_region *region = NULL;
+			uint64_t before;
+
+			open_arena(2 + spare);
+			CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
+			vmm_vmem_set_reserve(&arena, reserve);
+			before = digest();
+			if (spare < 2 + reserve) {
+				CHECK_EQ(vmm_vmem_xalloc(
+						 &arena, &middle, &region),
+					VMM_ENOMEM);
+				CHECK(region == NULL);
+				CHECK_EQ(digest(), before);
+			}
+			CHECK_EQ(vmm_vmem_xalloc(&arena, &refill, &region),
+				spare >= 2 ? VMM_OK : VMM_ENOMEM);
+			CHECK_EQ(digest() != before, spare >= 2);
+		}
+	}
+}
