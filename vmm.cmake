@@ -5,6 +5,16 @@ set(VMM_INCLUDES ${CMAKE_CURRENT_LIST_DIR}/include ${CMAKE_CURRENT_LIST_DIR}/src
 set(VMM_SOURCES
   src/core/error.c
   src/core/text.c
+  src/pmem/memmap.c
+  src/pmem/memmap_frames.c
+  src/pmem/pmem.c
+  src/pmem/pmem_block.c
+  src/pmem/pmem_check.c
+  src/pmem/pmem_dump.c
+  src/pmem/pmem_init.c
+  src/pmem/pmem_range.c
+  src/pmem/pmem_run.c
+  src/pmem/pmem_set.c
   src/pt/pt_check.c
   src/pt/pt_dump.c
   src/pt/pt_formats.c
@@ -32,6 +42,7 @@ set(VMM_HEADERS
   include/vmm/config.h
   include/vmm/error.h
   include/vmm/memmap.h
+  include/vmm/pmem.h
   include/vmm/port.h
   include/vmm/pt.h
   include/vmm/rbtree.h

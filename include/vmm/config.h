@@ -49,6 +49,16 @@
 /* The caller must look at the result. */
 #define VMM_NODISCARD __attribute__((warn_unused_result))
 
+/* For a body that is compiled more than once, with constants. */
+#define VMM_ALWAYS_INLINE inline __attribute__((always_inline))
+
+/*
+ * Data that a caller names. Hidden, so that position-independent code reaches
+ * it relative to pc instead of through a table of addresses, which would hold
+ * link addresses before relocation.
+ */
+#define VMM_DATA __attribute__((visibility("hidden")))
+
 #define VMM_LIKELY(cond)   __builtin_expect(!!(cond), 1)
 #define VMM_UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 

@@ -36,7 +36,9 @@ enum vmm_mem_kind {
 			      to be released once the kernel is done with it */
 	VMM_MEM_ACPI,	   /* ACPI tables: released after they were read */
 	VMM_MEM_NVRAM,	   /* persistent memory: never handed out by itself */
-	VMM_MEM_PERMANENT, /* kernel image, firmware, metadata: never free */
+	VMM_MEM_PERMANENT, /* kernel image, metadata: never free */
+	VMM_MEM_NOMAP,	   /* memory that must not even be mapped: firmware's,
+			      devicetree `no-map`; a direct map leaves it out */
 	VMM_MEM_MMIO,	   /* device registers */
 	VMM_MEM_KIND_COUNT
 };
@@ -55,7 +57,9 @@ struct vmm_mem_range {
  *   I1  count <= max; every entry is a range with a known kind and ram <= 1;
  *       an entry with ram == 0 has a kind other than VMM_MEM_FREE
  *   I2  entries ascend and do not overlap
- *   I3  touching neighbours differ in kind or in ram
+ *   I3  touching neighbours differ in kind or in ram. One exception: when all
+ *       2^64 bytes agree, the last byte is an entry of its own, because a size
+ *       cannot say 2^64
  */
 struct vmm_memmap {
 	struct vmm_mem_range *ranges;
@@ -69,6 +73,9 @@ struct vmm_memmap {
  * @ranges: Array of @max entries; belongs to the map while it is used.
  *          n calls to add or reserve never need more than 2 n + 1 entries.
  * @max:    Number of entries; at least 1.
+ *
+ * Context: No function of this header takes a lock or calls a hook, but for
+ *          the sink of the dump. The caller serialises changes to a map.
  */
 void vmm_memmap_init(
 	struct vmm_memmap *map, struct vmm_mem_range *ranges, size_t max);
@@ -79,7 +86,9 @@ void vmm_memmap_init(
  * @base: First byte. Any alignment.
  * @size: Bytes. Any alignment; 0 is an error, as is a range past 2^64.
  *
- * Cost:   O(entries).
+ * Reservations inside the range stay.
+ *
+ * Cost:   O(entries): the table is rewritten once.
  * Return: VMM_OK, or
  *         VMM_EINVAL  the range is empty or wraps
  *         VMM_ENOMEM  the array is full; the map is unchanged
@@ -89,14 +98,15 @@ VMM_NODISCARD int vmm_memmap_add(
 
 /**
  * vmm_memmap_reserve() - Say that a range is reserved.
- * @map:   The map.
- * @base:  First byte. Any alignment, RAM or not.
- * @size:  Bytes.
+ * @map:  The map.
+ * @base: First byte. Any alignment, RAM or not.
+ * @size: Bytes. Any alignment; 0 is an error, as is a range past 2^64.
  * @kind: Any kind but VMM_MEM_FREE.
  *
- * Where the range is reserved already, the stronger kind stays.
+ * Where the range is reserved already, the stronger kind stays. What is no RAM
+ * does not become RAM.
  *
- * Cost:   O(entries).
+ * Cost:   O(entries): the table is rewritten once.
  * Return: VMM_OK, or
  *         VMM_EINVAL  the range is empty or wraps, or @kind is not one of
  *                     the reservations
@@ -143,30 +153,50 @@ struct vmm_mem_frames {
  * A frame counts as RAM only if all its bytes are RAM, and has the strongest
  * class of any of its bytes. So a frame shared by free memory and a boot
  * module is released with the module: neither too early nor never. Results
- * ascend, and adjacent results differ in kind.
+ * ascend, and adjacent results differ in kind. There are never more results
+ * than entries.
  *
- * Cost:   O(entries) for a step, O(entries) for a whole walk as well.
- * Return: true with the next run of frames, false at the end.
+ * Changing the map during a walk is allowed: the walk goes on behind the frames
+ * it has yielded, over the map as it is then.
+ *
+ * Cost:   O(log entries) to find the place again, and the entries passed.
+ * Return: true with the next run of frames; false at the end, and then
+ *         @frames is as it was.
  */
 bool vmm_memmap_frames_next(
 	const struct vmm_memmap *map, struct vmm_mem_frames *frames);
 
 /**
  * vmm_memmap_ram() - Bytes of RAM in the map, of one kind.
+ * @map:  The map.
+ * @kind: The kind; VMM_MEM_FREE for what a frame allocator can start with.
+ *
+ * Counts bytes: with unaligned entries, whole frames make up less.
+ *
+ * Cost:   O(entries).
+ * Return: The sum; UINT64_MAX should it be 2^64.
  */
 uint64_t vmm_memmap_ram(const struct vmm_memmap *map, enum vmm_mem_kind kind);
 
-/* The name of a kind for people: "free", "loader", ... "unknown". */
+/* The name of a kind for people: "free", "loader", ... or "unknown". */
 const char *vmm_mem_kind_name(unsigned kind);
 
 /**
  * vmm_memmap_check() - Test the invariants.
+ * @map: The map; its @ranges must be readable for @count entries.
+ *
+ * Cost:   O(entries).
  * Return: VMM_OK or VMM_ECORRUPT.
  */
 VMM_NODISCARD int vmm_memmap_check(const struct vmm_memmap *map);
 
 /**
  * vmm_memmap_dump() - Print the map, an entry a line.
+ * @map:  The map.
+ * @sink: Receives the text: first and last byte, size, kind, RAM or not.
+ *
+ *   [0x0000000080000000-0x000000008003ffff]       256K  permanent ram
+ *   [0x0000000080040000-0x000000009fffffff]    523904K  free      ram
  */
 void vmm_memmap_dump(const struct vmm_memmap *map, const struct vmm_sink *sink);
 

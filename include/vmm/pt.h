@@ -79,9 +79,9 @@ struct vmm_pt_format {
 	struct vmm_pt_prot_bits prot[VMM_PT_PROT_COUNT];
 };
 
-extern const struct vmm_pt_format vmm_pt_sv39; /* 3 levels, 512 GiB */
-extern const struct vmm_pt_format vmm_pt_sv48; /* 4 levels, 256 TiB */
-extern const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_sv39; /* 3 levels, 512 GiB */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_sv48; /* 4 levels, 256 TiB */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
 
 /*
  * A page table. The fields are the library's; kernels may read them.

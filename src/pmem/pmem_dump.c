@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* What a zone tells people: its counts, its runs, a text. */
+#include "core/text.h"
+#include "pmem/pmem_impl.h"
+
+void vmm_pmem_stat(const struct vmm_pmem *pmem, struct vmm_pmem_stat *stat_out)
+{
+	stat_out->base = vmm_pfn_to_pa(pmem->first);
+	stat_out->count = pmem->count;
+	stat_out->managed = pmem->managed;
+	stat_out->free = pmem->free;
+	stat_out->used = pmem->managed - pmem->free;
+	stat_out->used_peak = pmem->used_peak;
+}
+
+/*
+ * Add the runs of one line. Folded by order n, the line has as many ones as
+ * there are aligned free runs of order n, of which two for each run of order
+ * n + 1 are parts of it.
+ */
+static void add_line(const uint64_t *line, uint64_t *runs)
+{
+	unsigned order = line_order(line);
+	uint64_t larger = 0;
+
+	for (;; order--) {
+		uint64_t count = 0;
+
+		for (unsigned at = 0; order >= WORD_ORDER && at < BLOCK_FRAMES;
+			at += 1U << order)
+			count += line_run_free(line, at, order) ? 1 : 0;
+		for (unsigned w = 0; order < WORD_ORDER && w < LINE_WORDS; w++)
+			count += vmm_popcount(line_fold(line[w], order));
+		runs[order] += count - 2 * larger;
+		larger = count;
+		if (order == 0)
+			return;
+	}
+}
+
+void vmm_pmem_runs(const struct vmm_pmem *pmem, struct vmm_pmem_runs *runs_out)
+{
+	*runs_out = (struct vmm_pmem_runs){{0}};
+	for (uint64_t b = 0; b < pmem->blocks; b++) {
+		const unsigned free = pmem_info(pmem, b)->free;
+
+		if (free == BLOCK_FRAMES)
+			runs_out->runs[BLOCK_ORDER]++;
+		else if (free != 0)
+			add_line(pmem_line(pmem, b), runs_out->runs);
+	}
+}
+
+static void dump_frames(
+	const struct vmm_sink *sink, const char *what, uint64_t frames)
+{
+	vmm_text_pad(sink, what, 10);
+	vmm_text_dec(sink, frames, 14);
+	vmm_text_str(sink, " frames ");
+	vmm_text_size(sink, frames << VMM_PAGE_SHIFT, 12);
+	vmm_text_str(sink, "\n");
+}
+
+static void dump_ranges(
+	const struct vmm_pmem *pmem, const struct vmm_sink *sink)
+{
+	const struct frame_range *ranges = pmem_ranges(pmem);
+
+	for (uint32_t i = 0; i < pmem->ranges_count; i++) {
+		const struct frame_range *r = &ranges[i];
+		const uint64_t size = r->count << VMM_PAGE_SHIFT;
+
+		vmm_text_range(sink, vmm_pfn_to_pa(r->first), size);
+		vmm_text_str(sink, " ");
+		vmm_text_size(sink, size, 10);
+		vmm_text_str(sink, "  ");
+		vmm_text_str(sink, r->kind == VMM_MEM_FREE
+					   ? "managed"
+					   : vmm_mem_kind_name(r->kind));
+		vmm_text_str(sink, "\n");
+	}
+}
+
+static void dump_runs(const struct vmm_pmem *pmem, const struct vmm_sink *sink)
+{
+	struct vmm_pmem_runs runs;
+
+	vmm_pmem_runs(pmem, &runs);
+	for (unsigned order = 0; order < ORDER_COUNT; order++) {
+		if (runs.runs[order] == 0)
+			continue;
+		vmm_text_dec(sink, runs.runs[order], 24);
+		vmm_text_str(sink, " free runs of ");
+		vmm_text_size(sink, VMM_PAGE_SIZE << order, 0);
+		vmm_text_str(sink, "\n");
+	}
+}
+
+void vmm_pmem_dump(const struct vmm_pmem *pmem, const struct vmm_sink *sink)
+{
+	struct vmm_pmem_stat stat;
+
+	vmm_pmem_stat(pmem, &stat);
+	dump_ranges(pmem, sink);
+	dump_frames(sink, "window", stat.count);
+	dump_frames(sink, "managed", stat.managed);
+	dump_frames(sink, "free", stat.free);
+	dump_frames(sink, "used", stat.used);
+	dump_frames(sink, "used peak", stat.used_peak);
+	dump_runs(pmem, sink);
+}
