@@ -3,6 +3,12 @@
 # target vmm::vmm instead.
 set(VMM_INCLUDES ${CMAKE_CURRENT_LIST_DIR}/include ${CMAKE_CURRENT_LIST_DIR}/src)
 set(VMM_SOURCES
+  src/boot/fdt.c
+  src/boot/fdt_cpu.c
+  src/boot/fdt_mem.c
+  src/boot/fdt_walk.c
+  src/boot/layout.c
+  src/boot/layout_dump.c
   src/core/error.c
   src/core/text.c
   src/pmem/memmap.c
@@ -41,6 +47,8 @@ set(VMM_SOURCES
 set(VMM_HEADERS
   include/vmm/config.h
   include/vmm/error.h
+  include/vmm/fdt.h
+  include/vmm/layout.h
   include/vmm/memmap.h
   include/vmm/pmem.h
   include/vmm/port.h

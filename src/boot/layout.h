@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two sources of the layout module share. Private to the library. */
+#ifndef VMM_BOOT_LAYOUT_H
+#define VMM_BOOT_LAYOUT_H
+
+#include <vmm/layout.h>
+
+/* The last byte of an area that is not empty, cut off at 2^64. */
+static inline vmm_va_t vmm_layout_last(const struct vmm_layout_area *area)
+{
+	return vmm_range_ok(area->base, area->size)
+		       ? vmm_range_last(area->base, area->size)
+		       : UINT64_MAX;
+}
+
+/* The last address of the lower half; the hole starts behind it. */
+static inline vmm_va_t vmm_layout_low_last(const struct vmm_layout *layout)
+{
+	return (UINT64_C(1) << (layout->va_bits - 1)) - 1;
+}
+
+/* The first address of the upper half; with 64 bits there is no hole. */
+static inline vmm_va_t vmm_layout_high_first(const struct vmm_layout *layout)
+{
+	return ~vmm_layout_low_last(layout);
+}
+
+#endif /* VMM_BOOT_LAYOUT_H */
