@@ -3,6 +3,9 @@
 # target vmm::vmm instead.
 set(VMM_INCLUDES ${CMAKE_CURRENT_LIST_DIR}/include ${CMAKE_CURRENT_LIST_DIR}/src)
 set(VMM_SOURCES
+  src/boot/boot_ram.c
+  src/boot/boot_tables.c
+  src/boot/dmap.c
   src/boot/fdt.c
   src/boot/fdt_cpu.c
   src/boot/fdt_mem.c
@@ -45,7 +48,9 @@ set(VMM_SOURCES
   src/vmem/vmem_trees.c
 )
 set(VMM_HEADERS
+  include/vmm/boot.h
   include/vmm/config.h
+  include/vmm/dmap.h
   include/vmm/error.h
   include/vmm/fdt.h
   include/vmm/layout.h

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Boot tables and the direct map of all RAM. The MMU is off when boot tables
+ * are built, so tables are reached at offset 0: the scratch pages' addresses
+ * are real ones.
+ */
+#include "support/pt_rig.h"
+#include "support/test.h"
+
+#include <vmm/boot.h>
+#include <vmm/riscv.h>
+
+#define RW  (VMM_PT_READ | VMM_PT_WRITE)
+#define RWX (RW | VMM_PT_EXEC)
+
+#define SCRATCH 8
+static _Alignas(4096) uint8_t scratch[SCRATCH * 4096];
+static struct pt_rig rig;
+static struct vmm_mem_range entries[64];
+static struct vmm_memmap map;
+
+static vmm_pa_t scratch_pa(void)
+{
+	return (uintptr_t)scratch;
+}
+
+/* The map of the hypervisor's notes: identity, image and linear map of the
+ * same gigapage, and a console below it. */
+TEST(unit_boot_tables)
+{
+	static const struct vmm_boot_map maps[] = {
+		{0x10000000, 0x10000000, 0x1000, RW},
+		{0x80200000, 0x80200000, 0x10000, RWX},
+		{0xffffffc000200000, 0x80200000, 0x10000, RWX},
+		{0xffffffe000000000, 0x80000000, VMM_GIB(3), RW},
+	};
+	static const uint64_t tables[RIG_FORMATS] = {1, 3, 5};
+
+	for (int f = 0; f < RIG_FORMATS; f++) {
+		struct vmm_pt pt;
+		vmm_pa_t pa;
+
+		CHECK_EQ(vmm_boot_tables(&pt, rig_formats[f], scratch_pa(),
+				 SCRATCH, maps, 4),
+			VMM_OK);
+		CHECK_EQ(pt.table_count, tables[f]);
+		CHECK_EQ(pt.table_count + pt.spare_count, SCRATCH);
+		CHECK_EQ(vmm_pt_check(&pt), VMM_OK);
+		/* The specification's walk, over the scratch pages. */
+		rig.pt = pt;
+		rig.offset = 0;
+		CHECK(rig_mmu(&rig, 0x10000005, 'w', false, &pa));
+		CHECK_EQ(pa, 0x10000005);
+		CHECK(rig_mmu(&rig, 0x80201234, 'x', false, &pa));
+		CHECK_EQ(pa, 0x80201234);
+		CHECK(rig_mmu(&rig, 0xffffffc000201234, 'x', false, &pa));
+		CHECK_EQ(pa, 0x80201234);
+		CHECK(rig_mmu(&rig, 0xffffffe0bfffffff, 'w', false, &pa));
+		CHECK_EQ(pa, 0x80000000 + VMM_GIB(3) - 1);
+		CHECK(!rig_mmu(&rig, 0xffffffe0c0000000, 'r', false, &pa));
+		CHECK(!rig_mmu(&rig, 0xffffffe000000000, 'x', false, &pa));
+		CHECK_EQ(vmm_riscv_satp(&pt, 5), ((uint64_t)f + 8) << 60 |
+							 UINT64_C(5) << 44 |
+							 pt.root >> 12);
+	}
+}
+
+/* As many pages as needed are enough; one less is an error, at each number. */
+TEST(fault_boot_tables_runs_out)
+{
+	static const struct vmm_boot_map maps[] = {
+		{0x80000000, 0x80000000, 0x1000, RWX},
+		{0xffffffff80000000, 0x80000000, 0x1000, RWX},
+		{0xffffffc000000000, 0, VMM_GIB(8), RW},
+	};
+	static const size_t needed[RIG_FORMATS] = {1, 3, 5};
+
+	for (int f = 0; f < RIG_FORMATS; f++) {
+		for (size_t n = 1; n <= SCRATCH; n++) {
+			struct vmm_pt pt;
+
+			CHECK_EQ(vmm_boot_tables(&pt, rig_formats[f],
+					 scratch_pa(), n, maps, 3),
+				n < needed[f] ? VMM_ENOMEM : VMM_OK);
+		}
+	}
+}
+
+/* Each way in which a row can be wrong. */
+TEST(unit_boot_tables_errors)
+{
+	static const struct {
+		struct vmm_boot_map maps[2];
+		int err;
+	} cases[] = {
+		{{{0, 0, 0, RW}, {0, 0, 1, RW}}, VMM_EINVAL},
+		{{{0, 0x1000, 0x1000, RW}, {0, 0, 1, RW}}, VMM_EINVAL},
+		{{{0, 0, 1, 0}, {0, 0, 1, RW}}, VMM_EINVAL},
+		{{{UINT64_MAX, VMM_GIB(1) - 1, 2, RW}, {0, 0, 1, RW}},
+			VMM_ERANGE},
+		{{{VMM_TIB(1), 0, 1, RW}, {0, 0, 1, RW}}, VMM_ERANGE},
+		{{{0, UINT64_MAX - VMM_GIB(1) + 1, 1, RW}, {0, 0, 1, RW}},
+			VMM_ERANGE},
+		/* One gigapage, two addresses; one address, two rights. */
+		{{{0, 0, 1, RW}, {1, VMM_GIB(1) + 1, 1, RW}}, VMM_EEXIST},
+		{{{0, 0, 1, RW}, {1, 1, 1, RWX}}, VMM_EEXIST},
+		{{{0, 0, 1, RW}, {VMM_GIB(1) - 1, VMM_GIB(1) - 1, 1, RW}},
+			VMM_OK},
+		/* The last gigapage, up to 2^64. */
+		{{{UINT64_MAX, VMM_GIB(1) - 1, 1, RW}, {0, 0, 1, RW}}, VMM_OK},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vmm_pt pt;
+
+		CHECK_EQ(vmm_boot_tables(&pt, &vmm_pt_sv39, scratch_pa(),
+				 SCRATCH, cases[i].maps, 2),
+			cases[i].err);
+	}
+	{
+		struct vmm_pt pt;
+
+		CHECK_EQ(vmm_boot_tables(
+				 &pt, &vmm_pt_sv39, scratch_pa(), 0, NULL, 0),
+			VMM_EINVAL);
+		CHECK_EQ(vmm_boot_tables(&pt, &vmm_pt_sv39, scratch_pa() + 8,
+				 SCRATCH, NULL, 0),
+			VMM_EINVAL);
+	}
+}
+
+#define OFFSET UINT64_C(0xffffffc000000000)
+
+/* 5 GiB of RAM from 2 GiB on, firmware that must not be mapped at its start,
+ * an image, memory of the loader; and a small bank with a ragged end. */
+static void open_map(void)
+{
+	vmm_memmap_init(&map, entries, 64);
+	CHECK_EQ(vmm_memmap_add(&map, VMM_GIB(2), VMM_GIB(5)), VMM_OK);
+	CHECK_EQ(vmm_memmap_add(&map, VMM_GIB(9), VMM_MIB(4) + 0x1800), VMM_OK);
+	CHECK_EQ(
+		vmm_memmap_reserve(&map, VMM_GIB(2), VMM_MIB(2), VMM_MEM_NOMAP),
+		VMM_OK);
+	CHECK_EQ(vmm_memmap_reserve(&map, VMM_GIB(2) + VMM_MIB(2), 0x5000,
+			 VMM_MEM_PERMANENT),
+		VMM_OK);
+	CHECK_EQ(vmm_memmap_reserve(
+			 &map, VMM_GIB(4) + 0x3000, 0x1000, VMM_MEM_LOADER),
+		VMM_OK);
+}
+
+static bool mapped(vmm_pa_t pa, char access)
+{
+	vmm_pa_t got;
+
+	if (!rig_mmu(&rig, pa + OFFSET, access, false, &got))
+		return false;
+	CHECK_EQ(got, pa);
+	return true;
+}
+
+/* What is RAM is mapped, with gigapages where nothing is in the way; the
+ * image is carved out, its constants are read-only. */
+TEST(unit_boot_map_ram)
+{
+	const vmm_pa_t image = VMM_GIB(2) + VMM_MIB(2);
+	const struct vmm_boot_carve carves[] = {
+		{image, 0x3000, 0},
+		{image + 0x3000, 0x2000, VMM_PT_READ},
+	};
+	struct vmm_pt_run run;
+	struct vmm_pt_cursor cursor =
+		vmm_pt_cursor(VMM_GIB(3) + OFFSET, UINT64_MAX);
+
+	rig_open(&rig, &vmm_pt_sv39);
+	open_map();
+	CHECK_EQ(
+		vmm_boot_map_ram(&rig.pt, &map, OFFSET, RW, carves, 2), VMM_OK);
+	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
+	CHECK(!mapped(VMM_GIB(2) - 1, 'r') && !mapped(VMM_GIB(2), 'r'));
+	CHECK(!mapped(image - 1, 'r'));
+	CHECK(!mapped(image, 'r') && !mapped(image + 0x2fff, 'r'));
+	CHECK(mapped(image + 0x3000, 'r') && !mapped(image + 0x3000, 'w'));
+	CHECK(mapped(image + 0x4fff, 'r') && !mapped(image + 0x4fff, 'w'));
+	CHECK(mapped(image + 0x5000, 'w') && !mapped(image + 0x5000, 'x'));
+	/* The loader's page does not break its gigapage. */
+	CHECK(mapped(VMM_GIB(4) + 0x3000, 'w'));
+	CHECK(mapped(VMM_GIB(7) - 1, 'w') && !mapped(VMM_GIB(7), 'r'));
+	CHECK(mapped(VMM_GIB(9), 'w'));
+	/* Only whole frames: the last half one is left out. */
+	CHECK(mapped(VMM_GIB(9) + VMM_MIB(4) + 0xfff, 'w'));
+	CHECK(!mapped(VMM_GIB(9) + VMM_MIB(4) + 0x1000, 'r'));
+	CHECK(vmm_pt_next(&rig.pt, &cursor, &run));
+	CHECK(run.level == 2 && run.size == VMM_GIB(4));
+	rig_close(&rig);
+}
+
+/* A failure at any page of the tables takes everything out again. */
+TEST(fault_boot_map_ram)
+{
+	const struct vmm_boot_carve carve = {
+		VMM_GIB(2) + VMM_MIB(2), 0x3000, 0};
+	long n = 0;
+	int err;
+
+	open_map();
+	do {
+		uint64_t digest;
+
+		rig_open(&rig, &vmm_pt_sv48);
+		digest = rig_digest(&rig);
+		rig.fail_in = n++;
+		err = vmm_boot_map_ram(&rig.pt, &map, OFFSET, RW, &carve, 1);
+		rig.fail_in = -1;
+		if (err != VMM_OK) {
+			CHECK_EQ(err, -1234);
+			CHECK_EQ(rig_digest(&rig), digest);
+			CHECK_EQ(rig.live, 0);
+		}
+		rig_close(&rig);
+	} while (err != VMM_OK);
+	CHECK(n > 5);
+
+	/* The last bank collides with something: the same. */
+	rig_open(&rig, &vmm_pt_sv48);
+	CHECK_EQ(vmm_pt_map(&rig.pt, VMM_GIB(9) + OFFSET, 0, 4096, RW, NULL),
+		VMM_OK);
+	{
+		uint64_t tables = rig.pt.table_count;
+		struct vmm_pt_cursor cursor = vmm_pt_cursor_all();
+		struct vmm_pt_run run;
+
+		CHECK_EQ(vmm_boot_map_ram(&rig.pt, &map, OFFSET, RW, &carve, 1),
+			VMM_EEXIST);
+		CHECK_EQ(rig.pt.table_count, tables);
+		CHECK(vmm_pt_next(&rig.pt, &cursor, &run));
+		CHECK(run.va == VMM_GIB(9) + OFFSET && run.size == 4096);
+		CHECK(!vmm_pt_next(&rig.pt, &cursor, &run));
+	}
+	rig_close(&rig);
+}
+
+TEST(unit_boot_map_ram_errors)
+{
+	static const struct vmm_boot_carve bad[][2] = {
+		{{0x1001, 0x1000, 0}, {0x5000, 0x1000, 0}},
+		{{0x1000, 0, 0}, {0x5000, 0x1000, 0}},
+		{{0x5000, 0x1000, 0}, {0x1000, 0x1000, 0}},
+		{{0x1000, 0x2000, 0}, {0x2000, 0x1000, 0}},
+		{{UINT64_MAX - 0xfff, 0x2000, 0}, {0, 0x1000, 0}},
+	};
+
+	rig_open(&rig, &vmm_pt_sv39);
+	open_map();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_EQ(vmm_boot_map_ram(&rig.pt, &map, OFFSET, RW, bad[i], 2),
+			VMM_EINVAL);
+	CHECK_EQ(vmm_boot_map_ram(&rig.pt, &map, OFFSET, 0, NULL, 0),
+		VMM_EINVAL);
+	/* RAM does not fit between here and 2^64. */
+	CHECK_EQ(vmm_boot_map_ram(
+			 &rig.pt, &map, OFFSET + VMM_GIB(250), RW, NULL, 0),
+		VMM_ERANGE);
+	CHECK_EQ(rig.pt.table_count, 1);
+	rig_close(&rig);
+}
