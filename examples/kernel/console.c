@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "console.h"
+
+#include "sbi.h"
+
+#include <stdarg.h>
+
+static void put(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		sbi_putchar(text[i]);
+}
+
+static void put_string(const char *text)
+{
+	for (; *text != '\0'; text++)
+		sbi_putchar(*text);
+}
+
+static void put_number(uint64_t value)
+{
+	char out[20];
+	size_t at = sizeof(out);
+
+	do {
+		out[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
+	put(out + at, sizeof(out) - at);
+}
+
+static void put_address(uint64_t value)
+{
+	put_string("0x");
+	for (int shift = 60; shift >= 0; shift -= 4)
+		sbi_putchar("0123456789abcdef"[(value >> shift) & 15]);
+}
+
+static void print_list(const char *format, va_list list)
+{
+	for (; *format != '\0'; format++) {
+		if (*format != '%') {
+			sbi_putchar(*format);
+			continue;
+		}
+		format++;
+		if (*format == 's')
+			put_string(va_arg(list, const char *));
+		else if (*format == 'u')
+			put_number(va_arg(list, uint64_t));
+		else if (*format == 'x')
+			put_address(va_arg(list, uint64_t));
+		else
+			sbi_putchar('%');
+	}
+}
+
+void print(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	print_list(format, list);
+	va_end(list);
+}
+
+void fail(const char *format, ...)
+{
+	va_list list;
+
+	print("kernel: FAILED: ");
+	va_start(list, format);
+	print_list(format, list);
+	va_end(list);
+	print("\n");
+	sbi_shutdown(SBI_SRST_FAILURE);
+}
+
+void succeed(const char *mode)
+{
+	print("kernel: %s ok\n", mode);
+	sbi_shutdown(SBI_SRST_OK);
+}
+
+static void sink_write(void *ctx, const char *text, size_t size)
+{
+	(void)ctx;
+	put(text, size);
+}
+
+const struct vmm_sink console = {sink_write, NULL};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kernel knows about its memory: all of libvmm's objects, once. */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <vmm/fdt.h>
+#include <vmm/layout.h>
+#include <vmm/memmap.h>
+#include <vmm/pmem.h>
+#include <vmm/pt.h>
+#include <vmm/types.h>
+
+/* __va() and __pa() look here. */
+#define VMM_DMAP (&kernel.dmap)
+#include <vmm/dmap.h>
+
+/* Rows of the kernel's layouts; see layout.c. */
+enum kernel_area { AREA_USER, AREA_DMAP, AREA_ARENA, AREA_IMAGE, AREA_COUNT };
+
+#define MAP_ENTRIES 128
+
+struct kernel {
+	struct vmm_fdt fdt;
+	vmm_pa_t fdt_pa;
+	vmm_pa_t load_pa; /* of the image */
+	unsigned va_bits; /* of the running page table: 39, 48 or 57 */
+	const struct vmm_pt_format *format; /* the same, after the jump */
+	struct vmm_mem_range map_entries[MAP_ENTRIES];
+	struct vmm_memmap map;
+	struct vmm_pt boot_pt; /* until the switch to pt */
+	struct vmm_pt pt;
+	struct vmm_pages pages; /* frames for tables */
+	struct vmm_pmem pmem;
+	struct vmm_dmap dmap;
+	vmm_va_t dmap_base; /* where physical address 0 would be */
+};
+
+extern __attribute__((visibility("hidden"))) struct kernel kernel;
+
+/*
+ * The format for a number of address bits. Called anew after the jump to the
+ * higher half: a pointer made before it is a physical address.
+ */
+const struct vmm_pt_format *kernel_format(unsigned va_bits);
+
+/* The layout for a number of address bits, and one of its rows. */
+struct vmm_layout kernel_layout(unsigned va_bits);
+const struct vmm_layout_area *kernel_area(
+	unsigned va_bits, enum kernel_area area);
+
+/* From the linker script; physical addresses before the jump, virtual after. */
+#define SYMBOL __attribute__((visibility("hidden")))
+extern SYMBOL char __image_start[], __rodata_start[], __data_start[];
+extern SYMBOL char __image_end[], __scratch_start[], __scratch_end[];
+
+/* Everything that the kernel does once it runs; work.c. */
+void kernel_work(void);
+
+#endif /* KERNEL_H */

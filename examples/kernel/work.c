@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel works for its living: regions, frames, mappings, faults. At the
+ * end everything is given back and every counter is what it was.
+ */
+#include "console.h"
+#include "kernel.h"
+#include "trap.h"
+
+#include <vmm/riscv.h>
+#include <vmm/vmem.h>
+
+#define REGIONS 64
+#define RW	(VMM_PT_READ | VMM_PT_WRITE)
+
+/* Nodes for the first regions; more come from frames when they run out. */
+#define BOOT_NODES 8
+
+struct counters {
+	uint64_t frames_free;
+	uint64_t frames_used;
+	uint64_t tables;
+	uint64_t spare_tables;
+};
+
+static struct vmm_vmem arena;
+static _Alignas(64) char boot_nodes[VMM_VMEM_NODES_SIZE(BOOT_NODES)];
+static vmm_va_t region[REGIONS];
+
+/* Region i has i + 1 pages. */
+static uint64_t region_size(size_t i)
+{
+	return (i + 1) * VMM_PAGE_SIZE;
+}
+
+static void check(int err, const char *what)
+{
+	expect(err == VMM_OK, "%s: %s", what, vmm_err_name(err));
+}
+
+static struct counters count(void)
+{
+	struct counters counters;
+	struct vmm_pmem_stat stat;
+
+	vmm_pmem_stat(&kernel.pmem, &stat);
+	counters.frames_free = stat.free;
+	counters.frames_used = stat.used;
+	counters.tables = kernel.pt.table_count;
+	counters.spare_tables = kernel.pt.spare_count;
+	return counters;
+}
+
+/*
+ * The only hart that uses the table flushes here. With more of them, this is
+ * where the remote fence goes.
+ */
+static void flush(const struct vmm_tlb_gather *gather)
+{
+	vmm_riscv_flush(gather, 0);
+}
+
+/* A region; when the arena is out of nodes, a frame makes new ones. */
+static vmm_va_t region_alloc(uint64_t size, uint64_t align)
+{
+	const struct vmm_vmem_request request = {.size = size, .align = align};
+	const struct vmm_vmem_region *got;
+	vmm_pa_t pa;
+	int err = vmm_vmem_xalloc(&arena, &request, &got);
+
+	if (err == VMM_ENOMEM) {
+		check(vmm_pmem_alloc(&kernel.pmem, 0, &pa), "frame for nodes");
+		check(vmm_vmem_donate(&arena, __va(pa), VMM_PAGE_SIZE),
+			"donate");
+		err = vmm_vmem_xalloc(&arena, &request, &got);
+	}
+	check(err, "region");
+	return vmm_vmem_region_base(got);
+}
+
+static void init_arena(void)
+{
+	const struct vmm_layout_area *area =
+		kernel_area(kernel.va_bits, AREA_ARENA);
+
+	vmm_vmem_init(&arena, VMM_PAGE_SIZE);
+	check(vmm_vmem_donate(&arena, boot_nodes, sizeof(boot_nodes)),
+		"static nodes");
+	check(vmm_vmem_add(&arena, area->base, area->size), "span");
+}
+
+/* Map each page of a region to a frame of its own. */
+static void back_with_frames(vmm_va_t base, uint64_t size)
+{
+	struct vmm_tlb_gather gather;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE) {
+		vmm_pa_t pa;
+
+		check(vmm_pmem_alloc(&kernel.pmem, 0, &pa), "frame");
+		check(vmm_pt_map(&kernel.pt, base + at, pa, VMM_PAGE_SIZE, RW,
+			      &gather),
+			"map");
+	}
+	flush(&gather);
+	vmm_pt_reap(&kernel.pt, &gather);
+}
+
+/*
+ * Unmap, flush, and only then free. The frames come back through the gather;
+ * eight runs at a time, to show what a kernel with little stack does.
+ */
+static void unback(vmm_va_t base, uint64_t size)
+{
+	struct vmm_tlb_frames frames[8];
+	struct vmm_tlb_gather gather;
+	uint64_t left = size;
+
+	vmm_tlb_gather_init(&gather, frames, 8);
+	while (left > 0) {
+		uint64_t part = left;
+		int err = vmm_pt_unmap(&kernel.pt, base, part, &gather);
+
+		while (err == VMM_ENOSPC && part > VMM_PAGE_SIZE) {
+			part = vmm_align_up(part / 2, VMM_PAGE_SIZE);
+			err = vmm_pt_unmap(&kernel.pt, base, part, &gather);
+		}
+		check(err, "unmap");
+		flush(&gather);
+		expect(probe_load(base) == CAUSE_LOAD_PAGE_FAULT,
+			"address %x is readable after unmap", base);
+		for (size_t i = 0; i < gather.frames_count; i++)
+			check(vmm_pmem_free_range(&kernel.pmem, frames[i].pa,
+				      frames[i].size >> VMM_PAGE_SHIFT),
+				"free frames");
+		vmm_pt_reap(&kernel.pt, &gather);
+		base += part;
+		left -= part;
+	}
+}
+
+static volatile uint64_t *word(vmm_va_t va)
+{
+	return (volatile uint64_t *)(uintptr_t)va;
+}
+
+/* The same memory through its mapping and through the direct map. */
+static void check_both_mappings(vmm_va_t base, uint64_t size)
+{
+	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE) {
+		vmm_va_t va = base + at;
+		volatile uint64_t *alias;
+		vmm_pa_t pa;
+
+		check(vmm_pt_translate(&kernel.pt, va, &pa, NULL), "translate");
+		alias = __va(pa);
+		expect(alias != NULL && __pa((void *)(uintptr_t)alias) == pa,
+			"frame %x is not in the direct map", pa);
+		*word(va) = va;
+		expect(*alias == va, "page %x: the frame has other data", va);
+		*alias = ~va;
+		expect(*word(va) == ~va, "page %x: a write got lost", va);
+	}
+}
+
+/* Read-only must refuse a store, and writable again must take it. */
+static void check_protect(vmm_va_t base, uint64_t size)
+{
+	struct vmm_tlb_gather gather;
+	uint64_t before = *word(base);
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	check(vmm_pt_protect(&kernel.pt, base, size, VMM_PT_READ, &gather),
+		"protect");
+	flush(&gather);
+	expect(probe_store(base) == CAUSE_STORE_PAGE_FAULT,
+		"address %x is writable after protect", base);
+	expect(*word(base) == before, "a refused store changed memory");
+	expect(probe_fetch(base) == CAUSE_FETCH_PAGE_FAULT,
+		"address %x is executable", base);
+	vmm_pt_reap(&kernel.pt, &gather);
+	check(vmm_pt_protect(&kernel.pt, base, size, RW, &gather), "protect");
+	flush(&gather);
+	expect(probe_store(base) == CAUSE_NONE,
+		"address %x is not writable again", base);
+	vmm_pt_reap(&kernel.pt, &gather);
+}
+
+/* A 2 MiB page loses one page out of its middle; its neighbours stay. */
+static void check_superpage(void)
+{
+	const uint64_t size = VMM_MIB(2);
+	vmm_va_t base = region_alloc(size, size);
+	vmm_va_t hole = base + VMM_MIB(1);
+	struct vmm_pt_cursor cursor = vmm_pt_cursor(base, base);
+	struct vmm_tlb_gather gather;
+	struct vmm_pt_run run;
+	vmm_pa_t pa;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	check(vmm_pmem_alloc(&kernel.pmem, 9, &pa), "2 MiB frame");
+	check(vmm_pt_map(&kernel.pt, base, pa, size, RW, &gather), "map");
+	flush(&gather);
+	expect(vmm_pt_next(&kernel.pt, &cursor, &run) && run.level == 1,
+		"no superpage where one fits");
+	*word(hole - 8) = 1;
+	*word(hole) = 2;
+	*word(hole + VMM_PAGE_SIZE) = 3;
+	check(vmm_pt_unmap(&kernel.pt, hole, VMM_PAGE_SIZE, &gather), "unmap");
+	flush(&gather);
+	vmm_pt_reap(&kernel.pt, &gather);
+	expect(probe_load(hole) == CAUSE_LOAD_PAGE_FAULT,
+		"address %x is readable after unmap", hole);
+	expect(*word(hole - 8) == 1 && *word(hole + VMM_PAGE_SIZE) == 3,
+		"the split lost a neighbour");
+	/* The frame of the hole is free on its own, out of the 512. */
+	check(vmm_pmem_free(&kernel.pmem, pa + VMM_MIB(1), 0), "free in part");
+	unback(base, VMM_MIB(1));
+	unback(hole + VMM_PAGE_SIZE, VMM_MIB(1) - VMM_PAGE_SIZE);
+	check(vmm_vmem_free(&arena, base), "free region");
+}
+
+/* Tables that are merely empty go now. */
+static void prune_arena(void)
+{
+	const struct vmm_layout_area *area =
+		kernel_area(kernel.va_bits, AREA_ARENA);
+	struct vmm_tlb_gather gather;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	check(vmm_pt_prune(&kernel.pt, area->base, area->size, &gather),
+		"prune");
+	flush(&gather);
+	vmm_pt_reap(&kernel.pt, &gather);
+}
+
+/* The arena's spans, then the memory of its nodes. */
+static void fini_arena(void)
+{
+	void *memory;
+	size_t size;
+
+	check(vmm_vmem_check(&arena), "arena check");
+	check(vmm_vmem_fini(&arena), "arena still in use");
+	while (vmm_vmem_take_back(&arena, &memory, &size) == VMM_OK) {
+		if (memory != boot_nodes)
+			check(vmm_pmem_free(&kernel.pmem, __pa(memory), 0),
+				"free nodes");
+	}
+}
+
+static void compare(struct counters start, struct counters end)
+{
+	print("counters, start and end: frames free %u %u, used %u %u, "
+	      "page tables %u %u\n",
+		start.frames_free, end.frames_free, start.frames_used,
+		end.frames_used, start.tables, end.tables);
+	expect(end.frames_free == start.frames_free &&
+			end.frames_used == start.frames_used,
+		"lost frames: %u free at the start, %u at the end",
+		start.frames_free, end.frames_free);
+	expect(end.tables == start.tables &&
+			end.spare_tables == start.spare_tables,
+		"lost page tables: %u at the start, %u at the end",
+		start.tables, end.tables);
+}
+
+void kernel_work(void)
+{
+	struct counters start = count();
+	struct vmm_vmem_stat stat;
+
+	init_arena();
+	for (size_t i = 0; i < REGIONS; i++) {
+		region[i] = region_alloc(region_size(i), 0);
+		back_with_frames(region[i], region_size(i));
+	}
+	vmm_vmem_stat(&arena, &stat);
+	print("work: %u regions of %u KiB, each page with a frame of its own\n",
+		(uint64_t)stat.used_count, stat.used_size >> 10);
+	for (size_t i = 0; i < REGIONS; i++)
+		check_both_mappings(region[i], region_size(i));
+	print("work: written and read through both mappings\n");
+	for (size_t i = 0; i < REGIONS; i++)
+		check_protect(region[i], region_size(i));
+	print("work: read-only pages refuse stores, data refuses fetches\n");
+	check_superpage();
+	print("work: a 2 MiB page was split and its neighbours stayed\n");
+	check(vmm_pt_check(&kernel.pt), "page table check");
+	check(vmm_vmem_check(&arena), "arena check");
+	check(vmm_pmem_check(&kernel.pmem), "frame check");
+	/* Every second region first, so that merging has work to do. */
+	for (size_t i = 0; i < REGIONS; i++) {
+		size_t at = i < REGIONS / 2 ? 2 * i : 2 * i + 1 - REGIONS;
+
+		unback(region[at], region_size(at));
+		check(vmm_vmem_free(&arena, region[at]), "free region");
+	}
+	print("work: unmapped pages fault, frames freed after the flush\n");
+	prune_arena();
+	fini_arena();
+	check(vmm_pt_check(&kernel.pt), "page table check");
+	check(vmm_pmem_check(&kernel.pmem), "frame check");
+	compare(start, count());
+}
