@@ -34,6 +34,7 @@ set(VMM_SOURCES
   src/pt/pt_prune.c
   src/pt/pt_query.c
   src/pt/pt_range.c
+  src/pt/pt_share.c
   src/pt/pt_split.c
   src/pt/pt_unmap.c
   src/rbtree/rbtree.c

@@ -76,6 +76,8 @@ struct vmm_pt_format {
 	uint64_t table_bits;	 /* all non-address bits of a table entry */
 	uint64_t leaf_bits;	 /* bits of every leaf, at any level */
 	uint64_t leaf_forbidden; /* bits that must be 0 in a leaf */
+	uint64_t borrowed;	 /* a bit for software: marks a root entry that
+				    belongs to another table */
 	struct vmm_pt_prot_bits prot[VMM_PT_PROT_COUNT];
 };
 
@@ -86,9 +88,10 @@ extern VMM_DATA const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
 /*
  * A page table. The fields are the library's; kernels may read them.
  * vmm_pt_check() tests:
- *   I1  every table reached from the root is reached once, and there are
- *       table_count of them, the root included
- *   I2  a table entry has no bits but those of the format: A, D, U, G are 0
+ *   I1  every table reached from the root, borrowed entries aside, is reached
+ *       once, and there are table_count of them, the root included
+ *   I2  a table entry has no bits but those of the format: A, D, U, G are 0;
+ *       only root entries are marked as borrowed
  *   I3  a leaf is at an allowed level, its address is aligned to its size,
  *       its protection is one that vmm_pt_map() could have written, and
  *       reserved bits are 0
@@ -195,6 +198,7 @@ VMM_NODISCARD int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out);
  *         VMM_ERANGE     the virtual range wraps or leaves the canonical
  *                        addresses, or the physical one leaves the format's
  *         VMM_EEXIST     part of the virtual range is mapped already
+ *         VMM_EBUSY      a root entry of the range is borrowed
  *         VMM_ENOMEM     tables are missing, none spare, no page source
  *         a hook's code  the page source failed
  */
@@ -217,6 +221,7 @@ VMM_NODISCARD int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa,
  * Return: VMM_OK, or
  *         VMM_EINVAL     misaligned or empty
  *         VMM_ERANGE     the range wraps or leaves the canonical addresses
+ *         VMM_EBUSY      a root entry of the range is borrowed
  *         VMM_ENOENT     part of the range is not mapped
  *         VMM_ENOSPC     the gather's array has no room for the frames
  *         VMM_ENOMEM     a split needs a table, none spare, no page source
@@ -252,10 +257,87 @@ VMM_NODISCARD int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  * a function of the mappings alone.
  *
  * Cost:   O(512 * tables under the range).
- * Return: VMM_OK, or VMM_EINVAL or VMM_ERANGE as for vmm_pt_unmap().
+ * Return: VMM_OK, or VMM_EINVAL, VMM_ERANGE or VMM_EBUSY as for
+ *         vmm_pt_unmap().
  */
 VMM_NODISCARD int vmm_pt_prune(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_prefill() - Give every root entry of a range its table now.
+ * @pt:     The table.
+ * @va:     First virtual address; a multiple of vmm_pt_root_span().
+ * @size:   Bytes; a non-zero multiple of vmm_pt_root_span().
+ * @gather: Receives what became stale; NULL if no hart uses the table.
+ *
+ * Entries that hold a table or a leaf stay as they are. Afterwards a mapping
+ * of small pages in the range changes no root entry, so that spaces which
+ * share these entries see it. Tables are empty at first: do not prune them.
+ *
+ * Cost:   O(root entries); one page for each entry that was absent.
+ * Return: VMM_OK, or
+ *         VMM_EINVAL     misaligned or empty
+ *         VMM_ERANGE     the range wraps or leaves the canonical addresses
+ *         VMM_EBUSY      an entry is borrowed
+ *         VMM_ENOMEM     no pages for tables
+ *         a hook's code  the page source failed
+ */
+VMM_NODISCARD int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_share() - Borrow the root entries of another table.
+ * @pt:   The borrower. Nothing is mapped in the range.
+ * @from: The owner: same format, same offset. Must outlive the loan.
+ * @va:   First virtual address; a multiple of vmm_pt_root_span().
+ * @size: Bytes; a non-zero multiple of vmm_pt_root_span().
+ *
+ * From now on both tables lead through the same lower tables: what the owner
+ * maps and unmaps there appears in the borrower too, and its flushes have to
+ * reach the harts of all borrowers. The borrower only reads: its operations
+ * refuse ranges with borrowed entries, and neither vmm_pt_fini() nor
+ * vmm_pt_check() look below them.
+ *
+ * A leaf in a root entry (a gigapage in Sv39) is copied: later changes of that
+ * entry do not appear. An absent one is refused, since what is mapped there
+ * later could not appear either: see vmm_pt_prefill().
+ *
+ * This is how every space gets the kernel's half, and how each hart gets a
+ * root of its own: all of the kernel's root shared, but for the one entry that
+ * holds the hart's private area, mapped without VMM_PT_GLOBAL.
+ *
+ * Cost:   O(root entries).
+ * Return: VMM_OK, or
+ *         VMM_EINVAL  misaligned or empty, or the tables do not match
+ *         VMM_ERANGE  the range wraps or leaves the canonical addresses
+ *         VMM_EEXIST  the borrower has something there
+ *         VMM_ENOENT  the owner has an absent entry there
+ */
+VMM_NODISCARD int vmm_pt_share(struct vmm_pt *pt, const struct vmm_pt *from,
+	vmm_va_t va, uint64_t size);
+
+/**
+ * vmm_pt_unshare() - Give borrowed root entries back.
+ * @pt:     The borrower.
+ * @va:     First virtual address; a multiple of vmm_pt_root_span().
+ * @size:   Bytes; a non-zero multiple of vmm_pt_root_span(). Every entry in
+ *          the range is borrowed.
+ * @gather: Receives what became stale; never NULL.
+ *
+ * Return: VMM_OK, or
+ *         VMM_EINVAL  misaligned or empty
+ *         VMM_ERANGE  the range wraps or leaves the canonical addresses
+ *         VMM_ENOENT  an entry is not borrowed
+ */
+VMM_NODISCARD int vmm_pt_unshare(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct vmm_tlb_gather *gather);
+
+/* Bytes that one root entry covers: 1 GiB in Sv39, 512 GiB in Sv48. */
+static inline uint64_t vmm_pt_root_span(const struct vmm_pt_format *format)
+{
+	return UINT64_C(1) << (VMM_PAGE_SHIFT +
+			       VMM_PT_INDEX_BITS * (format->levels - 1u));
+}
 
 /**
  * vmm_pt_reap() - Free the unlinked tables of a gather and empty it.

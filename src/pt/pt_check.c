@@ -26,11 +26,22 @@ static bool leaf_entry_ok(
 	return level <= format->leaf_level_max &&
 	       vmm_is_aligned(vmm_pt_entry_pa(format, entry),
 		       vmm_pt_leaf_size(level)) &&
-	       (entry & format->leaf_forbidden) == 0 &&
+	       (entry & (format->leaf_forbidden | format->borrowed)) == 0 &&
 	       (entry & format->leaf_bits) == format->leaf_bits &&
 	       vmm_pt_prot_encode(format, vmm_pt_prot_decode(format, entry),
 		       &bits) == VMM_OK &&
 	       (entry & mask) == (bits & mask);
+}
+
+/* I2: what was borrowed is a table's or a leaf's entry, and marked. */
+static bool borrowed_entry_ok(const struct vmm_pt *pt, uint64_t entry)
+{
+	uint64_t plain = entry & ~pt->format->borrowed;
+	unsigned level = vmm_pt_root_level(pt);
+
+	return vmm_pt_is_table(pt->format, plain, level)
+		       ? table_entry_ok(pt, plain)
+		       : leaf_entry_ok(pt, plain, level);
 }
 
 /* I4: the spare list is as long as it says. */
@@ -68,6 +79,11 @@ int vmm_pt_check(const struct vmm_pt *pt)
 		entry = vmm_pt_load(&table[level][at[level]++]);
 		if (!vmm_pt_is_valid(format, entry))
 			continue;
+		if (level == top && vmm_pt_is_borrowed(format, entry)) {
+			if (!borrowed_entry_ok(pt, entry))
+				return VMM_ECORRUPT;
+			continue;
+		}
 		if (!vmm_pt_is_table(format, entry, level)) {
 			if (!leaf_entry_ok(pt, entry, level))
 				return VMM_ECORRUPT;

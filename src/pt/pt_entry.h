@@ -79,6 +79,14 @@ static inline bool vmm_pt_is_table(
 	       (entry & format->leaf_mask) == 0;
 }
 
+/* Does a root entry belong to another table? */
+static inline bool vmm_pt_is_borrowed(
+	const struct vmm_pt_format *format, uint64_t entry)
+{
+	return vmm_pt_is_valid(format, entry) &&
+	       (entry & format->borrowed) != 0;
+}
+
 static inline vmm_pa_t vmm_pt_entry_pa(
 	const struct vmm_pt_format *format, uint64_t entry)
 {
@@ -154,8 +162,14 @@ unsigned vmm_pt_prot_decode(const struct vmm_pt_format *format, uint64_t entry);
 /* All bits that a protection can set or clear. */
 uint64_t vmm_pt_prot_mask(const struct vmm_pt_format *format);
 
-/* Is (va, size) a range that @pt can translate? VMM_EINVAL or VMM_ERANGE. */
+/*
+ * Is (va, size), a multiple of @align, a range that @pt can translate?
+ * VMM_EINVAL or VMM_ERANGE.
+ */
 VMM_NODISCARD int vmm_pt_range_check(
+	const struct vmm_pt *pt, vmm_va_t va, uint64_t size, uint64_t align);
+/* May @pt change the range? The same in pages, and VMM_EBUSY if borrowed. */
+VMM_NODISCARD int vmm_pt_change_check(
 	const struct vmm_pt *pt, vmm_va_t va, uint64_t size);
 
 /* Take one zeroed page for a table; one is spare. */

@@ -19,14 +19,16 @@
  */
 #include <vmm/pt.h>
 
-#define PTE_V (UINT64_C(1) << 0)
-#define PTE_R (UINT64_C(1) << 1)
-#define PTE_W (UINT64_C(1) << 2)
-#define PTE_X (UINT64_C(1) << 3)
-#define PTE_U (UINT64_C(1) << 4)
-#define PTE_G (UINT64_C(1) << 5)
-#define PTE_A (UINT64_C(1) << 6)
-#define PTE_D (UINT64_C(1) << 7)
+#define PTE_V	     (UINT64_C(1) << 0)
+#define PTE_R	     (UINT64_C(1) << 1)
+#define PTE_W	     (UINT64_C(1) << 2)
+#define PTE_X	     (UINT64_C(1) << 3)
+#define PTE_U	     (UINT64_C(1) << 4)
+#define PTE_G	     (UINT64_C(1) << 5)
+#define PTE_A	     (UINT64_C(1) << 6)
+#define PTE_D	     (UINT64_C(1) << 7)
+/* The lower bit of RSW: the library's, in root entries only. */
+#define PTE_BORROWED (UINT64_C(1) << 8)
 
 /* 44 bits of page number from bit 10: physical addresses of 56 bits. */
 #define PTE_PPN	     (((UINT64_C(1) << 44) - 1) << 10)
@@ -43,7 +45,7 @@
 		.pa_mask = PTE_PPN, .valid = PTE_V,                            \
 		.leaf_mask = PTE_R | PTE_W | PTE_X, .table_bits = PTE_V,       \
 		.leaf_bits = PTE_V | PTE_A | PTE_D,                            \
-		.leaf_forbidden = PTE_RESERVED,                                \
+		.leaf_forbidden = PTE_RESERVED, .borrowed = PTE_BORROWED,      \
 		.prot = {                                                      \
 			{.set = PTE_R},                                        \
 			{.set = PTE_R | PTE_W},                                \

@@ -195,7 +195,7 @@ int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, uint64_t size,
 	uint64_t bits;
 	int err;
 
-	err = vmm_pt_range_check(pt, va, size);
+	err = vmm_pt_change_check(pt, va, size);
 	if (err != VMM_OK)
 		return err;
 	err = vmm_pt_prot_encode(pt->format, prot, &bits);

@@ -172,7 +172,8 @@ void vmm_pt_fini(struct vmm_pt *pt)
 		uint64_t entry = vmm_pt_load(&root[i]);
 
 		vmm_pt_store(&root[i], 0);
-		if (vmm_pt_is_table(pt->format, entry, level))
+		if (vmm_pt_is_table(pt->format, entry, level) &&
+			!vmm_pt_is_borrowed(pt->format, entry))
 			vmm_pt_retire(pt, vmm_pt_entry_pa(pt->format, entry),
 				level - 1, &gather);
 	}

@@ -103,7 +103,7 @@ int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned prot,
 	struct change change = {prot, 0, vmm_pt_prot_mask(pt->format)};
 	int err;
 
-	err = vmm_pt_range_check(pt, va, size);
+	err = vmm_pt_change_check(pt, va, size);
 	if (err != VMM_OK)
 		return err;
 	err = vmm_pt_prot_encode(pt->format, prot, &change.bits);

@@ -47,7 +47,7 @@ int vmm_pt_prune(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	int err;
 
 	VMM_ASSERT(gather != NULL);
-	err = vmm_pt_range_check(pt, va, size);
+	err = vmm_pt_change_check(pt, va, size);
 	if (err != VMM_OK)
 		return err;
 	for (unsigned level = 1; level <= vmm_pt_root_level(pt); level++)

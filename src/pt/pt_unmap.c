@@ -141,7 +141,7 @@ int vmm_pt_unmap(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	int err;
 
 	VMM_ASSERT(gather != NULL);
-	err = vmm_pt_range_check(pt, va, size);
+	err = vmm_pt_change_check(pt, va, size);
 	if (err != VMM_OK)
 		return err;
 	err = plan(pt, va, size, gather);

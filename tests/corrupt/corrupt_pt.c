@@ -52,7 +52,9 @@ static void flip_leaf(vmm_va_t va, int level)
 			     bit == 2 ||	     /* W of R and W */
 			     bit == 3 ||	     /* X */
 			     bit == 4 || bit == 5 || /* U, G */
-			     bit == 8 || bit == 9 || /* for software */
+			     bit == 9 ||	     /* for software */
+			     /* in a root: borrowed */
+			     (bit == 8 && level == 2) ||
 			     (bit >= 10 + 9 * (unsigned)level && bit < 54);
 
 		*entry ^= flip;
