@@ -3,6 +3,7 @@
 # target vmm::vmm instead.
 set(VMM_INCLUDES ${CMAKE_CURRENT_LIST_DIR}/include ${CMAKE_CURRENT_LIST_DIR}/src)
 set(VMM_SOURCES
+  src/boot/boot_check.c
   src/boot/boot_ram.c
   src/boot/boot_tables.c
   src/boot/dmap.c

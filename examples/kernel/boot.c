@@ -122,15 +122,15 @@ static size_t boot_maps(struct vmm_boot_map *maps, vmm_pa_t load_pa)
 	const uint64_t size = (uintptr_t)__scratch_end - load_pa;
 	size_t count = 2;
 
-	maps[0] = (struct vmm_boot_map){load_pa, load_pa, size, RWX};
-	maps[1] = (struct vmm_boot_map){image_va(load_pa), load_pa, size, RWX};
+	maps[0] = (struct vmm_boot_map){load_pa, load_pa, size, RWX, 0};
+	maps[1] = (struct vmm_boot_map){image_va(load_pa), load_pa, size, RWX, 0};
 	for (size_t i = 0; i < kernel.map.count && count < BOOT_MAPS; i++) {
 		const struct vmm_mem_range *range = &kernel.map.ranges[i];
 
 		if (range->ram != 0)
 			maps[count++] = (struct vmm_boot_map){
 				dmap + range->base, range->base, range->size,
-				VMM_PT_READ | VMM_PT_WRITE};
+				VMM_PT_READ | VMM_PT_WRITE, 0};
 	}
 	return count;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Boot tables. vmm_pt_map() does the work: the ranges are widened to
- * gigapages, so it finds no use for smaller leaves, and its pages are the
- * donated ones.
+ * Boot tables. vmm_pt_map() does the work, and its pages are the donated ones.
+ * Rows that are widened to gigapages give it no use for smaller leaves.
  */
 #include <vmm/boot.h>
 
@@ -27,7 +26,7 @@ static int map_gigapage(
 	return VMM_OK;
 }
 
-static int map_range(struct vmm_pt *pt, const struct vmm_boot_map *map)
+static int map_widened(struct vmm_pt *pt, const struct vmm_boot_map *map)
 {
 	uint64_t inside = map->va & (GIGAPAGE - 1);
 	uint64_t pages;
@@ -45,6 +44,14 @@ static int map_range(struct vmm_pt *pt, const struct vmm_boot_map *map)
 	return err;
 }
 
+static int map_row(struct vmm_pt *pt, const struct vmm_boot_map *map)
+{
+	if ((map->flags & VMM_BOOT_EXACT) != 0)
+		return vmm_pt_map(
+			pt, map->va, map->pa, map->size, map->prot, NULL);
+	return map_widened(pt, map);
+}
+
 int vmm_boot_tables(struct vmm_pt *pt, const struct vmm_pt_format *format,
 	vmm_pa_t scratch, size_t count, const struct vmm_boot_map *maps,
 	size_t maps_count)
@@ -58,6 +65,6 @@ int vmm_boot_tables(struct vmm_pt *pt, const struct vmm_pt_format *format,
 	for (size_t i = count; --i > 0;)
 		vmm_pt_donate(pt, scratch + i * VMM_PAGE_SIZE);
 	for (size_t i = 0; i < maps_count && err == VMM_OK; i++)
-		err = map_range(pt, &maps[i]);
+		err = map_row(pt, &maps[i]);
 	return err;
 }

@@ -29,10 +29,10 @@ static vmm_pa_t scratch_pa(void)
 TEST(unit_boot_tables)
 {
 	static const struct vmm_boot_map maps[] = {
-		{0x10000000, 0x10000000, 0x1000, RW},
-		{0x80200000, 0x80200000, 0x10000, RWX},
-		{0xffffffc000200000, 0x80200000, 0x10000, RWX},
-		{0xffffffe000000000, 0x80000000, VMM_GIB(3), RW},
+		{0x10000000, 0x10000000, 0x1000, RW, 0},
+		{0x80200000, 0x80200000, 0x10000, RWX, 0},
+		{0xffffffc000200000, 0x80200000, 0x10000, RWX, 0},
+		{0xffffffe000000000, 0x80000000, VMM_GIB(3), RW, 0},
 	};
 	static const uint64_t tables[RIG_FORMATS] = {1, 3, 5};
 
@@ -69,9 +69,9 @@ TEST(unit_boot_tables)
 TEST(fault_boot_tables_runs_out)
 {
 	static const struct vmm_boot_map maps[] = {
-		{0x80000000, 0x80000000, 0x1000, RWX},
-		{0xffffffff80000000, 0x80000000, 0x1000, RWX},
-		{0xffffffc000000000, 0, VMM_GIB(8), RW},
+		{0x80000000, 0x80000000, 0x1000, RWX, 0},
+		{0xffffffff80000000, 0x80000000, 0x1000, RWX, 0},
+		{0xffffffc000000000, 0, VMM_GIB(8), RW, 0},
 	};
 	static const size_t needed[RIG_FORMATS] = {1, 3, 5};
 
@@ -86,6 +86,42 @@ TEST(fault_boot_tables_runs_out)
 	}
 }
 
+/* Exact rows: sections with their own rights at two places, and a direct map
+ * that leaves the image out, all from scratch pages. */
+TEST(unit_boot_exact_rows)
+{
+	static const struct vmm_boot_map maps[] = {
+		{0x80200000, 0x80200000, 0x3000, RWX & ~VMM_PT_WRITE,
+			VMM_BOOT_EXACT},
+		{0x80203000, 0x80203000, 0x2000, RW, VMM_BOOT_EXACT},
+		{0xffffffff80600000, 0x80200000, 0x3000, RWX & ~VMM_PT_WRITE,
+			VMM_BOOT_EXACT},
+		{0xffffffff80603000, 0x80203000, 0x2000, RW, VMM_BOOT_EXACT},
+	};
+	static const struct vmm_boot_map bad = {
+		0x1000, 0x1000, 0x800, RW, VMM_BOOT_EXACT};
+	struct vmm_pt pt;
+	vmm_pa_t pa;
+
+	CHECK_EQ(vmm_boot_tables(
+			 &pt, &vmm_pt_sv39, scratch_pa(), SCRATCH, maps, 4),
+		VMM_OK);
+	CHECK_EQ(pt.table_count, 5);
+	CHECK_EQ(vmm_pt_check(&pt), VMM_OK);
+	rig.pt = pt;
+	rig.offset = 0;
+	CHECK(rig_mmu(&rig, 0xffffffff80602fff, 'x', false, &pa));
+	CHECK_EQ(pa, 0x80202fff);
+	CHECK(!rig_mmu(&rig, 0xffffffff80602fff, 'w', false, &pa));
+	CHECK(rig_mmu(&rig, 0x80203000, 'w', false, &pa));
+	CHECK(!rig_mmu(&rig, 0x80203000, 'x', false, &pa));
+	CHECK(!rig_mmu(&rig, 0x80205000, 'r', false, &pa));
+	CHECK(!rig_mmu(&rig, 0x801fffff, 'r', false, &pa));
+	CHECK_EQ(vmm_boot_tables(
+			 &pt, &vmm_pt_sv39, scratch_pa(), SCRATCH, &bad, 1),
+		VMM_EINVAL);
+}
+
 /* Each way in which a row can be wrong. */
 TEST(unit_boot_tables_errors)
 {
@@ -93,21 +129,22 @@ TEST(unit_boot_tables_errors)
 		struct vmm_boot_map maps[2];
 		int err;
 	} cases[] = {
-		{{{0, 0, 0, RW}, {0, 0, 1, RW}}, VMM_EINVAL},
-		{{{0, 0x1000, 0x1000, RW}, {0, 0, 1, RW}}, VMM_EINVAL},
-		{{{0, 0, 1, 0}, {0, 0, 1, RW}}, VMM_EINVAL},
-		{{{UINT64_MAX, VMM_GIB(1) - 1, 2, RW}, {0, 0, 1, RW}},
+		{{{0, 0, 0, RW, 0}, {0, 0, 1, RW, 0}}, VMM_EINVAL},
+		{{{0, 0x1000, 0x1000, RW, 0}, {0, 0, 1, RW, 0}}, VMM_EINVAL},
+		{{{0, 0, 1, 0, 0}, {0, 0, 1, RW, 0}}, VMM_EINVAL},
+		{{{UINT64_MAX, VMM_GIB(1) - 1, 2, RW, 0}, {0, 0, 1, RW, 0}},
 			VMM_ERANGE},
-		{{{VMM_TIB(1), 0, 1, RW}, {0, 0, 1, RW}}, VMM_ERANGE},
-		{{{0, UINT64_MAX - VMM_GIB(1) + 1, 1, RW}, {0, 0, 1, RW}},
+		{{{VMM_TIB(1), 0, 1, RW, 0}, {0, 0, 1, RW, 0}}, VMM_ERANGE},
+		{{{0, UINT64_MAX - VMM_GIB(1) + 1, 1, RW, 0}, {0, 0, 1, RW, 0}},
 			VMM_ERANGE},
 		/* One gigapage, two addresses; one address, two rights. */
-		{{{0, 0, 1, RW}, {1, VMM_GIB(1) + 1, 1, RW}}, VMM_EEXIST},
-		{{{0, 0, 1, RW}, {1, 1, 1, RWX}}, VMM_EEXIST},
-		{{{0, 0, 1, RW}, {VMM_GIB(1) - 1, VMM_GIB(1) - 1, 1, RW}},
+		{{{0, 0, 1, RW, 0}, {1, VMM_GIB(1) + 1, 1, RW, 0}}, VMM_EEXIST},
+		{{{0, 0, 1, RW, 0}, {1, 1, 1, RWX, 0}}, VMM_EEXIST},
+		{{{0, 0, 1, RW, 0}, {VMM_GIB(1) - 1, VMM_GIB(1) - 1, 1, RW, 0}},
 			VMM_OK},
 		/* The last gigapage, up to 2^64. */
-		{{{UINT64_MAX, VMM_GIB(1) - 1, 1, RW}, {0, 0, 1, RW}}, VMM_OK},
+		{{{UINT64_MAX, VMM_GIB(1) - 1, 1, RW, 0}, {0, 0, 1, RW, 0}},
+			VMM_OK},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
