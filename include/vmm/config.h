@@ -63,7 +63,7 @@
 #define VMM_UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 
 /* The struct of type @type whose member @member is at @ptr. */
-#define VMM_CONTAINER_OF(ptr, type, member)                                    \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define VMM_CONTAINER_OF(ptr, type, member) \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif /* VMM_CONFIG_H */

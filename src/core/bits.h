@@ -21,7 +21,7 @@ static inline unsigned vmm_popcount(uint64_t x)
 {
 	x -= (x >> 1) & UINT64_C(0x5555555555555555);
 	x = (x & UINT64_C(0x3333333333333333)) +
-		((x >> 2) & UINT64_C(0x3333333333333333));
+	    ((x >> 2) & UINT64_C(0x3333333333333333));
 	x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
 	return (unsigned)((x * UINT64_C(0x0101010101010101)) >> 56);
 }

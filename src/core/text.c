@@ -41,8 +41,8 @@ void vmm_text_addr(const struct vmm_sink *sink, uint64_t value)
 	sink->write(sink->ctx, out, sizeof(out));
 }
 
-static void number(const struct vmm_sink *sink, uint64_t value, char unit,
-	size_t width)
+static void number(
+	const struct vmm_sink *sink, uint64_t value, char unit, size_t width)
 {
 	char out[DIGITS_MAX];
 	size_t at = sizeof(out);

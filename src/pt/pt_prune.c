@@ -17,6 +17,19 @@ static bool is_empty(const struct vmm_pt *pt, vmm_pa_t table)
 	return true;
 }
 
+/* Unlink the table that @entry at @level points to, if it is empty. */
+static void prune_entry(struct vmm_pt *pt, uint64_t *entry, unsigned level,
+	struct vmm_tlb_gather *gather)
+{
+	uint64_t value = vmm_pt_load(entry);
+	vmm_pa_t table = vmm_pt_entry_pa(pt->format, value);
+
+	if (!vmm_pt_is_table(pt->format, value, level) || !is_empty(pt, table))
+		return;
+	vmm_pt_store(entry, 0);
+	vmm_pt_retire(pt, table, level - 1, gather);
+}
+
 /* Unlink the empty tables that entries at @level point to. */
 static void prune_level(struct vmm_pt *pt, vmm_va_t va, vmm_va_t last,
 	unsigned level, struct vmm_tlb_gather *gather)
@@ -24,17 +37,10 @@ static void prune_level(struct vmm_pt *pt, vmm_va_t va, vmm_va_t last,
 	for (;;) {
 		unsigned at;
 		uint64_t *entry = vmm_pt_walk(pt, va, level, &at);
-		uint64_t value = vmm_pt_load(entry);
 		uint64_t rest = vmm_pt_rest(va, at);
 
-		if (at == level && vmm_pt_is_table(pt->format, value, level)) {
-			vmm_pa_t table = vmm_pt_entry_pa(pt->format, value);
-
-			if (is_empty(pt, table)) {
-				vmm_pt_store(entry, 0);
-				vmm_pt_retire(pt, table, level - 1, gather);
-			}
-		}
+		if (at == level)
+			prune_entry(pt, entry, level, gather);
 		if (rest > last - va)
 			return;
 		va += rest;

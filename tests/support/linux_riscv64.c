@@ -23,9 +23,9 @@ static long syscall3(long number, long a, long b, long c)
 	register long a7 __asm__("a7") = number;
 
 	__asm__ volatile("ecall"
-		: "+r"(a0)
-		: "r"(a1), "r"(a2), "r"(a7)
-		: "memory");
+			 : "+r"(a0)
+			 : "r"(a1), "r"(a2), "r"(a7)
+			 : "memory");
 	return a0;
 }
 

@@ -23,19 +23,17 @@ struct test {
 	void (*run)(void);
 };
 
-#define TEST(name)                                                             \
-	static void name(void);                                                \
-	__attribute__((                                                        \
-		used, section("vmm_tests"))) static const struct test          \
-		test_##name = {#name, name};                                   \
+#define TEST(name)                                                           \
+	static void name(void);                                              \
+	__attribute__((used, section("vmm_tests"))) static const struct test \
+		test_##name = {#name, name};                                 \
 	static void name(void)
 
-#define CHECK(cond)                                                            \
-	((cond) ? (void)0 : test_fail(__FILE__, __LINE__, #cond))
+#define CHECK(cond) ((cond) ? (void)0 : test_fail(__FILE__, __LINE__, #cond))
 
 /* Compare two numbers and show both when they differ. */
-#define CHECK_EQ(a, b)                                                         \
-	test_check_eq((uint64_t)(a), (uint64_t)(b), __FILE__, __LINE__,        \
+#define CHECK_EQ(a, b)                                                  \
+	test_check_eq((uint64_t)(a), (uint64_t)(b), __FILE__, __LINE__, \
 		#a " == " #b)
 
 /* Supplied by the platform file. */
@@ -46,8 +44,8 @@ _Noreturn void test_exit(int status);
 int test_main(int argc, char **argv);
 
 _Noreturn void test_fail(const char *file, int line, const char *text);
-void test_check_eq(uint64_t a, uint64_t b, const char *file, int line,
-	const char *text);
+void test_check_eq(
+	uint64_t a, uint64_t b, const char *file, int line, const char *text);
 
 /* Text output. */
 void test_puts(const char *text);

@@ -35,7 +35,7 @@ static void open_windows(void)
 
 TEST(unit_dmap_both_ways)
 {
-	vmm_pa_t pa;
+	vmm_pa_t pa = 0;
 
 	open_windows();
 	/* In image and RAM: the window that was added first. */
@@ -117,7 +117,7 @@ static int remap(void *ctx, struct vmm_dmap *map, vmm_pa_t pa, uint64_t size)
 TEST(unit_dmap_remap_hook)
 {
 	struct remap state = {0, 0, false};
-	vmm_pa_t pa;
+	vmm_pa_t pa = 0;
 
 	open_windows();
 	dmap.remap = remap;
