@@ -1,6 +1,7 @@
 # The library as two lists, for any build system: compile VMM_SOURCES with
-# VMM_INCLUDES on the include path and -ffreestanding. CMake users link the
-# target vmm::vmm instead.
+# VMM_INCLUDES on the include path, -ffreestanding and -fno-jump-tables (so that
+# it holds no absolute address and can run before relocation). CMake users link
+# the target vmm::vmm instead.
 set(VMM_INCLUDES ${CMAKE_CURRENT_LIST_DIR}/include ${CMAKE_CURRENT_LIST_DIR}/src)
 set(VMM_SOURCES
   src/boot/boot_check.c

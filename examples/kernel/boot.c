@@ -123,7 +123,8 @@ static size_t boot_maps(struct vmm_boot_map *maps, vmm_pa_t load_pa)
 	size_t count = 2;
 
 	maps[0] = (struct vmm_boot_map){load_pa, load_pa, size, RWX, 0};
-	maps[1] = (struct vmm_boot_map){image_va(load_pa), load_pa, size, RWX, 0};
+	maps[1] =
+		(struct vmm_boot_map){image_va(load_pa), load_pa, size, RWX, 0};
 	for (size_t i = 0; i < kernel.map.count && count < BOOT_MAPS; i++) {
 		const struct vmm_mem_range *range = &kernel.map.ranges[i];
 

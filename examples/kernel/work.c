@@ -193,7 +193,7 @@ static void check_superpage(void)
 	const uint64_t size = VMM_MIB(2);
 	vmm_va_t base = region_alloc(size, size);
 	vmm_va_t hole = base + VMM_MIB(1);
-	struct vmm_pt_cursor cursor = vmm_pt_cursor(base, base);
+	struct vmm_pt_cursor cursor = vmm_pt_cursor_range(base, base);
 	struct vmm_tlb_gather gather;
 	struct vmm_pt_run run;
 	vmm_pa_t pa;

@@ -19,7 +19,8 @@
  * are turned on, and says what would happen.
  *
  * Everything here and all it calls works before relocation: code and constants
- * are reached relative to pc, and no constant holds a pointer.
+ * are reached relative to pc (on RISC-V: -mcmodel=medany), no constant holds a
+ * pointer, and there are no jump tables (-fno-jump-tables).
  */
 #ifndef VMM_BOOT_H
 #define VMM_BOOT_H
@@ -55,8 +56,9 @@ struct vmm_boot_map {
  *           the value that turns it on.
  * @format:  The format.
  * @scratch: Physical address of the pages, which is also the pointer at which
- *           this code sees them: the MMU is off. Page-aligned.
- * @count:   Number of pages, 1 or more. With L the format's levels, a widened
+ *           this code sees them: the MMU is off. Aligned to the size of the
+ *           root, which is a page but for the guest-stage formats.
+ * @count:   Number of pages, enough for the root at least. With L the format's levels, a widened
  *           row within 512 GiB borders takes at most L - 3 pages, an exact one
  *           within 2 MiB borders L - 1, and one more for each border; rows
  *           that are near each other share them. The root is one more.
@@ -69,7 +71,7 @@ struct vmm_boot_map {
  *            table is no longer in use; nothing needs to be undone.
  * Cost:      O(gigapages).
  * Return:    VMM_OK, or
- *            VMM_EINVAL  @count is 0, @scratch is misaligned, a range is
+ *            VMM_EINVAL  @count is too small for the root, @scratch is misaligned, a range is
  *                        empty, its addresses differ modulo 1 GiB or, exact,
  *                        are no pages, or its protection allows no access
  *            VMM_ERANGE  a range wraps or the format cannot translate it
@@ -178,12 +180,16 @@ struct vmm_boot_carve {
  * @carves_count: Their number.
  *
  * Uses leaves of 1 GiB and more where RAM and carve-outs allow, 2 MiB and
- * 4 KiB at their edges. All or nothing.
+ * 4 KiB at their edges; for hardware without gigapages use a copy of the format
+ * with a lower leaf_level_max. All or nothing: the tables of all pieces are
+ * counted and in hand before the first entry is written.
  *
- * Cost:   O(entries of the map + leaves).
+ * Cost:   O(entries of the map * carve-outs + leaves).
  * Return: VMM_OK, or
- *         VMM_EINVAL     a carve-out is misaligned, empty or out of order, or
- *                        a protection allows no access
+ *         VMM_EINVAL     a carve-out is misaligned, empty or out of order,
+ *                        @offset is no multiple of the page size, or a
+ *                        protection allows no access
+ *         VMM_ENOTSUP    the format cannot express a protection
  *         VMM_ERANGE     RAM does not fit at @offset in the format's addresses
  *         VMM_EEXIST     something is mapped there
  *         VMM_ENOMEM     no pages for tables

@@ -18,6 +18,8 @@
 #ifndef VMM_CONFIG_H
 #define VMM_CONFIG_H
 
+#include <stddef.h>
+
 #ifdef VMM_CONFIG_HEADER
 #include VMM_CONFIG_HEADER
 #endif

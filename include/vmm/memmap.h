@@ -72,13 +72,27 @@ struct vmm_memmap {
  * @map:    Storage of the caller's.
  * @ranges: Array of @max entries; belongs to the map while it is used.
  *          n calls to add or reserve never need more than 2 n + 1 entries.
- * @max:    Number of entries; at least 1.
+ * @max:    Number of entries; at least 1. A table that is full, or nearly so,
+ *          may refuse a range although the result would fit: rewriting needs
+ *          room for what is merged in the end.
  *
  * Context: No function of this header takes a lock or calls a hook, but for
  *          the sink of the dump. The caller serialises changes to a map.
  */
 void vmm_memmap_init(
 	struct vmm_memmap *map, struct vmm_mem_range *ranges, size_t max);
+
+/**
+ * vmm_memmap_moved() - Say that the same entries are now at another address.
+ * @map:    The map.
+ * @ranges: Where the array is seen from now on: a map that was filled before
+ *          paging holds a physical address.
+ */
+static inline void vmm_memmap_moved(
+	struct vmm_memmap *map, struct vmm_mem_range *ranges)
+{
+	map->ranges = ranges;
+}
 
 /**
  * vmm_memmap_add() - Say that RAM is at a range.

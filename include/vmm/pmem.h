@@ -17,7 +17,8 @@
  *   struct vmm_pmem_config config = {.ranges_spare = 16};
  *
  *   vmm_pmem_meta_size(&map, &config, &size);
- *   vmm_memmap_find_free(&map, size, VMM_PAGE_SIZE, 0, UINT64_MAX, &pa);
+ *   vmm_memmap_find_free(&map, size, VMM_PAGE_SIZE, VMM_PAGE_SIZE,
+ *           UINT64_MAX, &pa);             (page 0 would be a NULL pointer)
  *   vmm_memmap_reserve(&map, pa, size, VMM_MEM_PERMANENT);
  *   vmm_pmem_init(&zone, &map, &config, (void *)pa, size);
  *   ... paging goes on ...
@@ -38,7 +39,8 @@
  * frames that begin at a multiple of their own size, counted from address 0,
  * wherever the window begins. Costs are in blocks, words of 64 bits, and
  * levels: the depth of the search trees, 1 up to a window of 128 MiB, 2 up to
- * 8 GiB, 3 up to 512 GiB, 4 up to 32 TiB.
+ * 8 GiB, 3 up to 512 GiB, 4 up to 32 TiB, if it begins at a multiple of that
+ * size; else perhaps one more.
  *
  * Errors are the same everywhere:
  *
@@ -216,8 +218,9 @@ void vmm_pmem_rebase(struct vmm_pmem *pmem, void *meta);
  * Ownership: The frames are the caller's until they are freed, in one piece or
  *            in any parts.
  * Cost:      Up to order 9: O(levels), inside two cache lines of a block.
- *            Above: O(blocks / 64), one pass over the words of whole blocks;
- *            8 words for a GiB of window.
+ *            Above: O(blocks / 64 + 2^order / 512), one pass over the words
+ *            of whole blocks, 8 words for a GiB of window, and then the
+ *            infos of the blocks that are taken.
  * Return:    VMM_OK, or
  *            VMM_EINVAL  @order is above VMM_PMEM_ORDER_MAX
  *            VMM_ENOMEM  no aligned run of that order is free

@@ -74,10 +74,14 @@ struct vmm_pt_format {
 	uint64_t valid;		 /* entry is valid if these are set */
 	uint64_t leaf_mask;	 /* above level 0, a leaf if any of these is */
 	uint64_t table_bits;	 /* all non-address bits of a table entry */
-	uint64_t leaf_bits;	 /* bits of every leaf, at any level */
+	uint64_t table_ignored;	 /* bits of a table entry that hardware may
+				   set by itself (x86-64: A) */
+	uint64_t leaf_bits[2];	 /* bits of every leaf: at level 0, above it */
 	uint64_t leaf_forbidden; /* bits that must be 0 in a leaf */
-	uint64_t borrowed;	 /* a bit for software: marks a root entry that
-				    belongs to another table */
+	uint64_t
+		borrowed; /* two bits for software, in root entries only: the */
+	uint64_t lent;	  /* entry is another table's; others use it too */
+	unsigned prot_allowed; /* VMM_PT_... flags that can be expressed */
 	struct vmm_pt_prot_bits prot[VMM_PT_PROT_COUNT];
 };
 
@@ -88,14 +92,15 @@ extern VMM_DATA const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
 /*
  * A page table. The fields are the library's; kernels may read them.
  * vmm_pt_check() tests:
- *   I1  every table reached from the root, borrowed entries aside, is reached
- *       once, and there are table_count of them, the root included
+ *   I1  from the root, table_count - 1 entries point to tables, borrowed ones
+ *       aside and not counted below
  *   I2  a table entry has no bits but those of the format: A, D, U, G are 0;
- *       only root entries are marked as borrowed
+ *       only root entries are marked as borrowed or lent
  *   I3  a leaf is at an allowed level, its address is aligned to its size,
  *       its protection is one that vmm_pt_map() could have written, and
- *       reserved bits are 0
- *   I4  the spare list has spare_count pages
+ *       reserved bits are 0; an entry that is not valid is all 0
+ *   I4  the spare list has spare_count pages, each once
+ * That two entries point to one table and another one is lost, it cannot see.
  */
 struct vmm_pt {
 	const struct vmm_pt_format *format;
@@ -103,11 +108,11 @@ struct vmm_pt {
 	uint64_t offset;      /* a table at pa is seen at pointer pa + offset */
 	vmm_pa_t root;	      /* the root's address, for satp or the like */
 	uint64_t table_count; /* tables in use, the root included */
-	vmm_pa_t spare;	      /* list of pages in hand, if spare_count != 0 */
+	vmm_pa_t spare;	      /* list of pages in hand; ends in 0 */
 	uint64_t spare_count;
 };
 
-/* A run of mapped addresses, uniform in everything. */
+/* A run of mapped addresses: one leaf size, one protection, contiguous. */
 struct vmm_pt_run {
 	vmm_va_t va;
 	vmm_pa_t pa;
@@ -189,21 +194,43 @@ VMM_NODISCARD int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out);
  *
  * Uses the largest leaf that alignment, size and the tables already there
  * allow. Accessed and dirty are preset, so hardware that faults instead of
- * setting them (Svade) never does.
+ * setting them (Svade) never does. What was stored before the call, the content
+ * of the frames included, is visible to other harts before the entries are.
  *
  * Cost:   O(leaves / 512 * levels + leaves); one page-hook call for each
  *         table that is missing and not spare.
  * Return: VMM_OK, or
  *         VMM_EINVAL     misaligned or empty, or @prot allows no access
+ *         VMM_ENOTSUP    the format cannot express @prot
  *         VMM_ERANGE     the virtual range wraps or leaves the canonical
  *                        addresses, or the physical one leaves the format's
  *         VMM_EEXIST     part of the virtual range is mapped already
- *         VMM_EBUSY      a root entry of the range is borrowed
+ *         VMM_EBUSY      a root entry of the range is borrowed, or is a
+ *                        leaf and lent
  *         VMM_ENOMEM     tables are missing, none spare, no page source
  *         a hook's code  the page source failed
  */
 VMM_NODISCARD int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa,
 	uint64_t size, unsigned prot, struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_map_tables() - Count the tables that a mapping needs.
+ * @pt:    The table; not changed.
+ * @va, @pa, @size: As for vmm_pt_map().
+ * @after: Last address of the range that was counted before this one, which
+ *         lies below @va; NULL for none. Tables that the two share are counted
+ *         once, so that the sum over ascending ranges is exact.
+ * @tables_out: Receives the number of tables that are missing.
+ *
+ * After vmm_pt_reserve() of that many pages, mapping the range (or all of the
+ * ranges) cannot fail.
+ *
+ * Cost:   As the first half of vmm_pt_map().
+ * Return: VMM_OK, or as vmm_pt_map(), but for the errors of @prot and of memory
+ */
+VMM_NODISCARD int vmm_pt_map_tables(const struct vmm_pt *pt, vmm_va_t va,
+	vmm_pa_t pa, uint64_t size, const vmm_va_t *after,
+	uint64_t *tables_out);
 
 /**
  * vmm_pt_unmap() - Remove the mapping of a virtual range.
@@ -218,10 +245,12 @@ VMM_NODISCARD int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa,
  * that is merely empty afterwards stays until vmm_pt_prune(), since looking
  * for emptiness on each unmap makes unmapping many times slower.
  *
+ * Cost:   O(leaves / 512 * levels + leaves), twice.
  * Return: VMM_OK, or
  *         VMM_EINVAL     misaligned or empty
  *         VMM_ERANGE     the range wraps or leaves the canonical addresses
- *         VMM_EBUSY      a root entry of the range is borrowed
+ *         VMM_EBUSY      a root entry of the range is borrowed, or is a
+ *                        leaf and lent
  *         VMM_ENOENT     part of the range is not mapped
  *         VMM_ENOSPC     the gather's array has no room for the frames
  *         VMM_ENOMEM     a split needs a table, none spare, no page source
@@ -238,10 +267,13 @@ VMM_NODISCARD int vmm_pt_unmap(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  * @prot:   The new protection, whole: flags not given are taken away.
  * @gather: Receives what became stale; NULL if no hart uses the table.
  *
- * Superpages that stick out of the range are split.
+ * Superpages that stick out of the range are split, even if the protection is
+ * the one they had.
  *
+ * Cost:   O(leaves / 512 * levels + leaves), twice.
  * Return: VMM_OK, or as vmm_pt_unmap(); VMM_EINVAL also if @prot allows no
- *         access. Never VMM_ENOSPC.
+ *         access, VMM_ENOTSUP if the format cannot express it. Never
+ *         VMM_ENOSPC.
  */
 VMM_NODISCARD int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	unsigned prot, struct vmm_tlb_gather *gather);
@@ -251,7 +283,8 @@ VMM_NODISCARD int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  * @pt:     The table.
  * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
  * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE.
- * @gather: Receives the tables; never NULL.
+ * @gather: Receives the tables; never NULL. A fence for all address spaces is
+ *          asked for, since an empty table cannot say what it once held.
  *
  * After it, no table under the range is empty: the number of tables is again
  * a function of the mappings alone.
@@ -272,7 +305,8 @@ VMM_NODISCARD int vmm_pt_prune(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  *
  * Entries that hold a table or a leaf stay as they are. Afterwards a mapping
  * of small pages in the range changes no root entry, so that spaces which
- * share these entries see it. Tables are empty at first: do not prune them.
+ * share these entries see it. Until they are shared, the new tables are empty
+ * ones like any other, and vmm_pt_prune() takes them.
  *
  * Cost:   O(root entries); one page for each entry that was absent.
  * Return: VMM_OK, or
@@ -288,7 +322,8 @@ VMM_NODISCARD int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 /**
  * vmm_pt_share() - Borrow the root entries of another table.
  * @pt:   The borrower. Nothing is mapped in the range.
- * @from: The owner: same format, same offset. Must outlive the loan.
+ * @from: The owner: same format, same offset. Must outlive the loan. Its
+ *        entries are marked as lent, for good.
  * @va:   First virtual address; a multiple of vmm_pt_root_span().
  * @size: Bytes; a non-zero multiple of vmm_pt_root_span().
  *
@@ -298,9 +333,11 @@ VMM_NODISCARD int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  * refuse ranges with borrowed entries, and neither vmm_pt_fini() nor
  * vmm_pt_check() look below them.
  *
- * A leaf in a root entry (a gigapage in Sv39) is copied: later changes of that
- * entry do not appear. An absent one is refused, since what is mapped there
- * later could not appear either: see vmm_pt_prefill().
+ * The owner never unlinks a table that it has lent, be it empty. A leaf in a
+ * root entry (a gigapage in Sv39) is lent as well; as a change of it could not
+ * appear in the borrowers, the owner's operations refuse it from now on. An
+ * absent entry is refused, since what is mapped there later could not appear
+ * either: see vmm_pt_prefill().
  *
  * This is how every space gets the kernel's half, and how each hart gets a
  * root of its own: all of the kernel's root shared, but for the one entry that
@@ -313,8 +350,8 @@ VMM_NODISCARD int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  *         VMM_EEXIST  the borrower has something there
  *         VMM_ENOENT  the owner has an absent entry there
  */
-VMM_NODISCARD int vmm_pt_share(struct vmm_pt *pt, const struct vmm_pt *from,
-	vmm_va_t va, uint64_t size);
+VMM_NODISCARD int vmm_pt_share(
+	struct vmm_pt *pt, struct vmm_pt *from, vmm_va_t va, uint64_t size);
 
 /**
  * vmm_pt_unshare() - Give borrowed root entries back.
@@ -372,7 +409,8 @@ struct vmm_pt_cursor {
 };
 
 /* A walk over the range from @va to @last, both included. */
-static inline struct vmm_pt_cursor vmm_pt_cursor(vmm_va_t va, vmm_va_t last)
+static inline struct vmm_pt_cursor vmm_pt_cursor_range(
+	vmm_va_t va, vmm_va_t last)
 {
 	struct vmm_pt_cursor cursor = {va, last, va > last};
 
@@ -382,7 +420,7 @@ static inline struct vmm_pt_cursor vmm_pt_cursor(vmm_va_t va, vmm_va_t last)
 /* A walk over all addresses. */
 static inline struct vmm_pt_cursor vmm_pt_cursor_all(void)
 {
-	return vmm_pt_cursor(0, UINT64_MAX);
+	return vmm_pt_cursor_range(0, UINT64_MAX);
 }
 
 /**

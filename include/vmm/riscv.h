@@ -2,11 +2,12 @@
 /*
  * The few RISC-V instructions that go with page tables, as inline functions
  * for the kernel to call: the library itself executes none of them. Sources:
- * RISC-V Privileged 1.13, chapters 10.1.11 (satp) and 12.2.1 (sfence.vma).
+ * RISC-V Privileged 1.13, 12.1.11 (satp) and 12.2.1 (sfence.vma).
  */
 #ifndef VMM_RISCV_H
 #define VMM_RISCV_H
 
+#include <vmm/config.h>
 #include <vmm/pt.h>
 #include <vmm/tlb.h>
 #include <vmm/types.h>
@@ -25,6 +26,7 @@ extern "C" {
 /* The value of satp that turns @pt on under address-space id @asid. */
 static inline uint64_t vmm_riscv_satp(const struct vmm_pt *pt, unsigned asid)
 {
+	VMM_ASSERT(asid >> 16 == 0);
 	return (uint64_t)pt->format->satp_mode << VMM_RISCV_SATP_MODE_SHIFT |
 	       (uint64_t)asid << VMM_RISCV_SATP_ASID_SHIFT |
 	       vmm_pa_to_pfn(pt->root);
@@ -61,12 +63,12 @@ static inline void vmm_riscv_satp_write(uint64_t satp)
  * @asid:   Address-space id of the table that was changed.
  *
  * Other harts that run on the table need the same: through an inter-processor
- * interrupt or the SBI's remote fence (vmm_tlb_plan() has the numbers).
+ * interrupt or the SBI's remote fence (vmm_tlb_plan_make() has the numbers).
  */
 static inline void vmm_riscv_flush(
 	const struct vmm_tlb_gather *gather, uint64_t asid)
 {
-	struct vmm_tlb_plan plan = vmm_tlb_plan(gather);
+	struct vmm_tlb_plan plan = vmm_tlb_plan_make(gather);
 	uint64_t i;
 
 	if (!plan.needed)

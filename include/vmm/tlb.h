@@ -29,16 +29,21 @@
 extern "C" {
 #endif
 
-/* What happened since the gather was last empty. */
-#define VMM_TLB_CHANGED 1u /* a leaf entry was written: first, last are set */
-#define VMM_TLB_RESTRICT \
-	2u /* a translation or a permission was taken away;
-			       without it a late fence costs a spurious fault
-			       and nothing more */
-#define VMM_TLB_NON_LEAF \
-	4u		  /* a table was linked, unlinked or replaced a leaf:
-			       a fence by address does not cover it */
-#define VMM_TLB_GLOBAL 8u /* a global leaf: a fence by ASID misses it */
+/*
+ * What happened since the gather was last empty.
+ *
+ *   CHANGED   a leaf entry was written: first and last are set
+ *   RESTRICT  a translation, a permission or a table was taken away; without
+ *             it a late fence costs a spurious fault and nothing more
+ *   NON_LEAF  a table was linked, unlinked or replaced a leaf: a fence by
+ *             address does not cover it
+ *   GLOBAL    a global leaf, or something that may have held one: a fence by
+ *             ASID misses it
+ */
+#define VMM_TLB_CHANGED	 1u
+#define VMM_TLB_RESTRICT 2u
+#define VMM_TLB_NON_LEAF 4u
+#define VMM_TLB_GLOBAL	 8u
 
 /* A run of frames that lost their mapping. */
 struct vmm_tlb_frames {
@@ -101,7 +106,7 @@ struct vmm_tlb_plan {
 };
 
 /**
- * vmm_tlb_plan() - Say which fences a gather needs, on any architecture.
+ * vmm_tlb_plan_make() - Say which fences a gather needs, on any architecture.
  * @gather: The gather; not changed.
  *
  * On RISC-V, all_addresses means rs1 = x0 and all_spaces means rs2 = x0. A
@@ -109,7 +114,7 @@ struct vmm_tlb_plan {
  * needs all addresses; a fence with an ASID does not reach global entries
  * (RISC-V Privileged 1.13, 12.2.1).
  */
-static inline struct vmm_tlb_plan vmm_tlb_plan(
+static inline struct vmm_tlb_plan vmm_tlb_plan_make(
 	const struct vmm_tlb_gather *gather)
 {
 	struct vmm_tlb_plan plan = {

@@ -6,6 +6,8 @@
  */
 #include <vmm/boot.h>
 
+#include "pt/pt_entry.h"
+
 /* The state of a walk over pieces; zero it, but for the parameters. */
 struct pieces {
 	const struct vmm_memmap *map;
@@ -115,50 +117,72 @@ static bool carves_ok(const struct vmm_boot_carve *carves, size_t count)
 	return true;
 }
 
-/*
- * Take the first @count pieces out again. Each is unmapped as it was mapped,
- * so no superpage is split and nothing can fail.
- */
-static void undo(struct vmm_pt *pt, struct pieces pieces, uint64_t offset,
-	uint64_t count)
+/* Can the format express every protection? */
+static int check_prots(const struct vmm_pt *pt, unsigned prot,
+	const struct vmm_boot_carve *carves, size_t count)
 {
-	struct vmm_tlb_gather gather;
-	int err = VMM_OK;
+	uint64_t bits;
+	int err = vmm_pt_prot_encode(pt->format, prot, &bits);
 
-	vmm_tlb_gather_init(&gather, NULL, 0);
-	for (; count > 0 && next_piece(&pieces); count--) {
-		vmm_va_t va = pieces.piece_base + offset;
-
-		err |= vmm_pt_unmap(pt, va, pieces.piece_size, &gather);
-		err |= vmm_pt_prune(pt, va, pieces.piece_size, &gather);
+	for (size_t i = 0; i < count && err == VMM_OK; i++) {
+		if (carves[i].prot != 0)
+			err = vmm_pt_prot_encode(
+				pt->format, carves[i].prot, &bits);
 	}
-	VMM_ASSERT(err == VMM_OK);
-	vmm_pt_reap(pt, &gather);
+	return err;
+}
+
+/* Find conflicts, and count the tables of all pieces together. */
+static int plan(const struct vmm_pt *pt, struct pieces pieces, uint64_t offset,
+	uint64_t *tables_out)
+{
+	const vmm_va_t *after = NULL;
+	vmm_va_t last = 0;
+	uint64_t sum = 0;
+
+	while (next_piece(&pieces)) {
+		vmm_va_t va = pieces.piece_base + offset;
+		uint64_t tables;
+		int err;
+
+		/* Past 2^64 and on from 0: no ascending sequence any more. */
+		if (after != NULL && va <= last)
+			return VMM_ERANGE;
+		err = vmm_pt_map_tables(pt, va, pieces.piece_base,
+			pieces.piece_size, after, &tables);
+		if (err != VMM_OK)
+			return err;
+		sum += tables;
+		last = vmm_range_last(va, pieces.piece_size);
+		after = &last;
+	}
+	*tables_out = sum;
+	return VMM_OK;
 }
 
 int vmm_boot_map_ram(struct vmm_pt *pt, const struct vmm_memmap *map,
 	uint64_t offset, unsigned prot, const struct vmm_boot_carve *carves,
 	size_t carves_count)
 {
-	const struct pieces start = {.map = map,
+	struct pieces pieces = {.map = map,
 		.carves = carves,
 		.carves_count = carves_count,
 		.prot = prot};
-	struct pieces pieces = start;
-	uint64_t done = 0;
-	int err = VMM_OK;
+	uint64_t tables;
+	int err;
 
-	if (prot == 0 || !carves_ok(carves, carves_count))
+	if (!carves_ok(carves, carves_count))
 		return VMM_EINVAL;
-	while (next_piece(&pieces)) {
+	err = check_prots(pt, prot, carves, carves_count);
+	if (err == VMM_OK)
+		err = plan(pt, pieces, offset, &tables);
+	if (err == VMM_OK)
+		err = vmm_pt_reserve(pt, tables);
+	while (err == VMM_OK && next_piece(&pieces))
 		err = vmm_pt_map(pt, pieces.piece_base + offset,
 			pieces.piece_base, pieces.piece_size, pieces.piece_prot,
 			NULL);
-		if (err != VMM_OK)
-			break;
-		done++;
-	}
-	if (err != VMM_OK)
-		undo(pt, start, offset, done);
+	/* Planned and reserved: nothing was left that could fail. */
+	VMM_ASSERT(err == VMM_OK || pieces.piece_size == 0);
 	return err;
 }

@@ -29,6 +29,10 @@ static int map_gigapage(
 static int map_widened(struct vmm_pt *pt, const struct vmm_boot_map *map)
 {
 	uint64_t inside = map->va & (GIGAPAGE - 1);
+	/* As it is read back from an entry. */
+	unsigned prot = (map->prot & VMM_PT_WRITE) != 0
+				? map->prot | VMM_PT_READ
+				: map->prot;
 	uint64_t pages;
 	int err = VMM_OK;
 
@@ -40,7 +44,7 @@ static int map_widened(struct vmm_pt *pt, const struct vmm_boot_map *map)
 	pages = (inside + (map->size - 1)) / GIGAPAGE + 1;
 	for (uint64_t i = 0; i < pages && err == VMM_OK; i++)
 		err = map_gigapage(pt, map->va - inside + i * GIGAPAGE,
-			map->pa - inside + i * GIGAPAGE, map->prot);
+			map->pa - inside + i * GIGAPAGE, prot);
 	return err;
 }
 
@@ -56,13 +60,15 @@ int vmm_boot_tables(struct vmm_pt *pt, const struct vmm_pt_format *format,
 	vmm_pa_t scratch, size_t count, const struct vmm_boot_map *maps,
 	size_t maps_count)
 {
+	const uint64_t root_size = UINT64_C(8) << format->root_bits;
+	const size_t root_pages = (size_t)(root_size / VMM_PAGE_SIZE);
 	int err = VMM_OK;
 
-	if (count == 0 || !vmm_is_aligned(scratch, VMM_PAGE_SIZE))
+	if (count < root_pages || !vmm_is_aligned(scratch, root_size))
 		return VMM_EINVAL;
 	vmm_pt_init(pt, format, NULL, 0, scratch);
 	/* Downwards, so that tables are taken in ascending order. */
-	for (size_t i = count; --i > 0;)
+	for (size_t i = count; i-- > root_pages;)
 		vmm_pt_donate(pt, scratch + i * VMM_PAGE_SIZE);
 	for (size_t i = 0; i < maps_count && err == VMM_OK; i++)
 		err = map_row(pt, &maps[i]);

@@ -11,7 +11,8 @@ static bool table_entry_ok(const struct vmm_pt *pt, uint64_t entry)
 {
 	vmm_pa_t pa = vmm_pt_entry_pa(pt->format, entry);
 
-	return (entry & ~pt->format->pa_mask) == pt->format->table_bits &&
+	return (entry & ~(pt->format->pa_mask | pt->format->table_ignored)) ==
+		       pt->format->table_bits &&
 	       pa != pt->root;
 }
 
@@ -26,8 +27,10 @@ static bool leaf_entry_ok(
 	return level <= format->leaf_level_max &&
 	       vmm_is_aligned(vmm_pt_entry_pa(format, entry),
 		       vmm_pt_leaf_size(level)) &&
-	       (entry & (format->leaf_forbidden | format->borrowed)) == 0 &&
-	       (entry & format->leaf_bits) == format->leaf_bits &&
+	       (entry & (format->leaf_forbidden | format->borrowed |
+				format->lent)) == 0 &&
+	       (entry & format->leaf_bits[level > 0]) ==
+		       format->leaf_bits[level > 0] &&
 	       vmm_pt_prot_encode(format, vmm_pt_prot_decode(format, entry),
 		       &bits) == VMM_OK &&
 	       (entry & mask) == (bits & mask);
@@ -44,7 +47,7 @@ static bool borrowed_entry_ok(const struct vmm_pt *pt, uint64_t entry)
 		       : leaf_entry_ok(pt, plain, level);
 }
 
-/* I4: the spare list is as long as it says. */
+/* I4: the spare list is as long as it says, and ends in 0: no loop does. */
 static bool spares_ok(const struct vmm_pt *pt)
 {
 	vmm_pa_t pa = pt->spare;
@@ -52,11 +55,9 @@ static bool spares_ok(const struct vmm_pt *pt)
 	for (uint64_t i = 0; i < pt->spare_count; i++) {
 		if (!vmm_is_aligned(pa, VMM_PAGE_SIZE) || pa == pt->root)
 			return false;
-		/* The last page's link means nothing. */
-		if (i + 1 < pt->spare_count)
-			pa = vmm_pt_load(vmm_pt_table(pt, pa));
+		pa = vmm_pt_load(vmm_pt_table(pt, pa));
 	}
-	return true;
+	return pa == 0;
 }
 
 int vmm_pt_check(const struct vmm_pt *pt)
@@ -77,8 +78,14 @@ int vmm_pt_check(const struct vmm_pt *pt)
 			continue;
 		}
 		entry = vmm_pt_load(&table[level][at[level]++]);
-		if (!vmm_pt_is_valid(format, entry))
+		if (!vmm_pt_is_valid(format, entry)) {
+			if (entry != 0)
+				return VMM_ECORRUPT;
 			continue;
+		}
+		/* In the root the marks are the library's own. */
+		if (level == top)
+			entry &= ~format->lent;
 		if (level == top && vmm_pt_is_borrowed(format, entry)) {
 			if (!borrowed_entry_ok(pt, entry))
 				return VMM_ECORRUPT;

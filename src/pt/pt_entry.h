@@ -87,16 +87,30 @@ static inline bool vmm_pt_is_borrowed(
 	       (entry & format->borrowed) != 0;
 }
 
+/* Do other tables use this root entry too? */
+static inline bool vmm_pt_is_lent(
+	const struct vmm_pt_format *format, uint64_t entry)
+{
+	return vmm_pt_is_valid(format, entry) && (entry & format->lent) != 0;
+}
+
 static inline vmm_pa_t vmm_pt_entry_pa(
 	const struct vmm_pt_format *format, uint64_t entry)
 {
 	return (entry & format->pa_mask) << format->pa_shift;
 }
 
-static inline uint64_t vmm_pt_entry_make(
-	const struct vmm_pt_format *format, vmm_pa_t pa, uint64_t bits)
+static inline uint64_t vmm_pt_table_make(
+	const struct vmm_pt_format *format, vmm_pa_t pa)
 {
-	return (pa >> format->pa_shift) | bits;
+	return (pa >> format->pa_shift) | format->table_bits;
+}
+
+/* A leaf at @level; @bits are its protection. */
+static inline uint64_t vmm_pt_leaf_make(const struct vmm_pt_format *format,
+	vmm_pa_t pa, uint64_t bits, unsigned level)
+{
+	return (pa >> format->pa_shift) | bits | format->leaf_bits[level > 0];
 }
 
 static inline bool vmm_pt_is_global(
@@ -155,7 +169,7 @@ static inline unsigned vmm_pt_fit(uint64_t where, uint64_t size, unsigned max)
 	return level;
 }
 
-/* Protection to leaf bits and back; see pt_prot.c. */
+/* Protection to entry bits and back; see pt_prot.c. */
 VMM_NODISCARD int vmm_pt_prot_encode(
 	const struct vmm_pt_format *format, unsigned prot, uint64_t *bits_out);
 unsigned vmm_pt_prot_decode(const struct vmm_pt_format *format, uint64_t entry);
@@ -168,7 +182,10 @@ uint64_t vmm_pt_prot_mask(const struct vmm_pt_format *format);
  */
 VMM_NODISCARD int vmm_pt_range_check(
 	const struct vmm_pt *pt, vmm_va_t va, uint64_t size, uint64_t align);
-/* May @pt change the range? The same in pages, and VMM_EBUSY if borrowed. */
+/*
+ * May @pt change the range? The same in pages, and VMM_EBUSY where a root entry
+ * is borrowed, or is a leaf that was lent.
+ */
 VMM_NODISCARD int vmm_pt_change_check(
 	const struct vmm_pt *pt, vmm_va_t va, uint64_t size);
 

@@ -2,7 +2,7 @@
 /*
  * The formats, as rows of constants.
  *
- * RISC-V Privileged 1.13, 12.3 to 12.5. An entry of Sv39, Sv48 and Sv57:
+ * RISC-V Privileged 1.13, 12.4 to 12.6. An entry of Sv39, Sv48 and Sv57:
  *
  *    63 62..61 60..54   53 ...... 10  9 8  7 6 5 4 3 2 1 0
  *   +--+------+--------+-------------+----+-+-+-+-+-+-+-+-+
@@ -27,33 +27,45 @@
 #define PTE_G	     (UINT64_C(1) << 5)
 #define PTE_A	     (UINT64_C(1) << 6)
 #define PTE_D	     (UINT64_C(1) << 7)
-/* The lower bit of RSW: the library's, in root entries only. */
+/* RSW: the library's, in root entries only. */
 #define PTE_BORROWED (UINT64_C(1) << 8)
+#define PTE_LENT     (UINT64_C(1) << 9)
 
 /* 44 bits of page number from bit 10: physical addresses of 56 bits. */
 #define PTE_PPN	     (((UINT64_C(1) << 44) - 1) << 10)
 #define PTE_RESERVED (~UINT64_C(0) << 54)
 
 /* Sv39, Sv48 and Sv57 differ in the number of levels and in nothing else. */
-#define RISCV_FORMAT(format_name, level_count, mode)                           \
-	{                                                                      \
-		.name = format_name, .levels = (level_count),                  \
-		.root_bits = VMM_PT_INDEX_BITS,                                \
-		.va_bits = VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * (level_count), \
-		.sign_extended = 1, .pa_bits = 56, .pa_shift = 2,              \
-		.leaf_level_max = (level_count)-1, .satp_mode = (mode),        \
-		.pa_mask = PTE_PPN, .valid = PTE_V,                            \
-		.leaf_mask = PTE_R | PTE_W | PTE_X, .table_bits = PTE_V,       \
-		.leaf_bits = PTE_V | PTE_A | PTE_D,                            \
-		.leaf_forbidden = PTE_RESERVED, .borrowed = PTE_BORROWED,      \
-		.prot = {                                                      \
-			{.set = PTE_R},                                        \
-			{.set = PTE_R | PTE_W},                                \
-			{.set = PTE_X},                                        \
-			{.set = PTE_U},                                        \
-			{.set = PTE_G},                                        \
-		},                                                             \
+/* clang-format off */
+#define RISCV_FORMAT(format_name, level_count, mode)				\
+	{									\
+		.name = format_name,						\
+		.levels = (level_count),					\
+		.root_bits = VMM_PT_INDEX_BITS,					\
+		.va_bits = VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * (level_count),	\
+		.sign_extended = 1,						\
+		.pa_bits = 56,							\
+		.pa_shift = 2,							\
+		.leaf_level_max = (level_count) - 1,				\
+		.satp_mode = (mode),						\
+		.pa_mask = PTE_PPN,						\
+		.valid = PTE_V,							\
+		.leaf_mask = PTE_R | PTE_W | PTE_X,				\
+		.table_bits = PTE_V,						\
+		.leaf_bits = {PTE_V | PTE_A | PTE_D, PTE_V | PTE_A | PTE_D},	\
+		.leaf_forbidden = PTE_RESERVED,					\
+		.borrowed = PTE_BORROWED,					\
+		.lent = PTE_LENT,						\
+		.prot_allowed = (1u << VMM_PT_PROT_COUNT) - 1,			\
+		.prot = {							\
+			{.set = PTE_R},						\
+			{.set = PTE_R | PTE_W},					\
+			{.set = PTE_X},						\
+			{.set = PTE_U},						\
+			{.set = PTE_G},						\
+		},								\
 	}
+/* clang-format on */
 
 const struct vmm_pt_format vmm_pt_sv39 = RISCV_FORMAT("sv39", 3, 8);
 const struct vmm_pt_format vmm_pt_sv48 = RISCV_FORMAT("sv48", 4, 9);

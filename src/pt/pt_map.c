@@ -68,9 +68,19 @@ static unsigned absent_entries(
 	return n;
 }
 
-/* Count the tables missing for @part, all below one absent entry at @top. */
-static uint64_t count_missing(
-	const struct vmm_pt *pt, struct rest part, unsigned top)
+/* Is @va in the same entry at @level as the range before? */
+static bool goes_on(const vmm_va_t *after, vmm_va_t va, unsigned level)
+{
+	return after != NULL &&
+	       *after >> vmm_pt_shift(level) == va >> vmm_pt_shift(level);
+}
+
+/*
+ * Count the tables missing for @part, all below one absent entry at @top, and
+ * leave out those that the range before, which ended at *@after, has entered.
+ */
+static uint64_t count_missing(const struct vmm_pt *pt, struct rest part,
+	unsigned top, const vmm_va_t *after)
 {
 	vmm_va_t start = part.va;
 	uint64_t tables = 0;
@@ -80,10 +90,13 @@ static uint64_t count_missing(
 
 		VMM_ASSERT(level < top);
 		for (unsigned l = level; l < top; l++) {
-			if (part.va == start ||
-				vmm_is_aligned(
-					part.va, vmm_pt_leaf_size(l + 1)))
-				tables++;
+			bool entered =
+				part.va == start
+					? !goes_on(after, start, l + 1)
+					: vmm_is_aligned(part.va,
+						  vmm_pt_leaf_size(l + 1));
+
+			tables += entered ? 1u : 0u;
 		}
 		advance(&part, (uint64_t)run_entries(pt, &part, level)
 				       << vmm_pt_shift(level));
@@ -92,7 +105,8 @@ static uint64_t count_missing(
 }
 
 /* Refuse conflicts and count missing tables; changes nothing. */
-static int plan(const struct vmm_pt *pt, struct rest rest, uint64_t *tables_out)
+static int plan(const struct vmm_pt *pt, struct rest rest,
+	const vmm_va_t *after, uint64_t *tables_out)
 {
 	uint64_t tables = 0;
 
@@ -109,7 +123,7 @@ static int plan(const struct vmm_pt *pt, struct rest rest, uint64_t *tables_out)
 
 			if (part.size > room)
 				part.size = room;
-			tables += count_missing(pt, part, level);
+			tables += count_missing(pt, part, level, after);
 			advance(&rest, part.size);
 			continue;
 		}
@@ -143,24 +157,24 @@ static void link_chain(struct vmm_pt *pt, uint64_t *entry, unsigned top,
 	fill(format,
 		vmm_pt_table(pt, table) + vmm_pt_index(pt, rest->va, level),
 		run_entries(pt, rest, level), level,
-		vmm_pt_entry_make(format, rest->pa, bits));
+		vmm_pt_leaf_make(format, rest->pa, bits, level));
 	for (unsigned l = level + 1; l < top; l++) {
 		vmm_pa_t parent = vmm_pt_table_new(pt);
 
 		vmm_pt_table(pt, parent)[vmm_pt_index(pt, rest->va, l)] =
-			vmm_pt_entry_make(format, table, format->table_bits);
+			vmm_pt_table_make(format, table);
 		table = parent;
 	}
-	vmm_pt_publish(
-		entry, vmm_pt_entry_make(format, table, format->table_bits));
+	vmm_pt_publish(entry, vmm_pt_table_make(format, table));
 }
 
-static void commit(struct vmm_pt *pt, struct rest rest, uint64_t bits,
-	struct vmm_tlb_gather *gather)
+static void commit(struct vmm_pt *pt, struct rest rest, unsigned prot,
+	uint64_t bits, struct vmm_tlb_gather *gather)
 {
-	uint32_t global =
-		vmm_pt_is_global(pt->format, bits) ? VMM_TLB_GLOBAL : 0;
+	uint32_t global = (prot & VMM_PT_GLOBAL) != 0 ? VMM_TLB_GLOBAL : 0;
 
+	/* Whoever sees an entry sees what its frame was filled with. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	while (rest.size > 0) {
 		unsigned top;
 		uint64_t *entry = vmm_pt_walk(pt, rest.va, 0, &top);
@@ -177,13 +191,31 @@ static void commit(struct vmm_pt *pt, struct rest rest, uint64_t bits,
 			count = absent_entries(
 				pt, entry, run_entries(pt, &rest, level));
 			fill(pt->format, entry, count, level,
-				vmm_pt_entry_make(pt->format, rest.pa, bits));
+				vmm_pt_leaf_make(
+					pt->format, rest.pa, bits, level));
 		}
 		vmm_tlb_note(gather, rest.va,
 			(uint64_t)count << vmm_pt_shift(level),
 			vmm_pt_shift(level), flags);
 		advance(&rest, (uint64_t)count << vmm_pt_shift(level));
 	}
+}
+
+int vmm_pt_map_tables(const struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa,
+	uint64_t size, const vmm_va_t *after, uint64_t *tables_out)
+{
+	const struct rest rest = {va, pa, size};
+	int err = vmm_pt_change_check(pt, va, size);
+
+	VMM_ASSERT(after == NULL || *after < va);
+	if (err != VMM_OK)
+		return err;
+	if (!vmm_is_aligned(pa, VMM_PAGE_SIZE))
+		return VMM_EINVAL;
+	if (!vmm_range_ok(pa, size) ||
+		vmm_range_last(pa, size) >> pt->format->pa_bits != 0)
+		return VMM_ERANGE;
+	return plan(pt, rest, after, tables_out);
 }
 
 int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, uint64_t size,
@@ -195,24 +227,14 @@ int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, uint64_t size,
 	uint64_t bits;
 	int err;
 
-	err = vmm_pt_change_check(pt, va, size);
-	if (err != VMM_OK)
-		return err;
 	err = vmm_pt_prot_encode(pt->format, prot, &bits);
+	if (err == VMM_OK)
+		err = vmm_pt_map_tables(pt, va, pa, size, NULL, &tables);
+	if (err == VMM_OK)
+		err = vmm_pt_reserve(pt, tables);
 	if (err != VMM_OK)
 		return err;
-	if (!vmm_is_aligned(pa, VMM_PAGE_SIZE))
-		return VMM_EINVAL;
-	if (!vmm_range_ok(pa, size) ||
-		vmm_range_last(pa, size) >> pt->format->pa_bits != 0)
-		return VMM_ERANGE;
-	err = plan(pt, rest, &tables);
-	if (err != VMM_OK)
-		return err;
-	err = vmm_pt_reserve(pt, tables);
-	if (err != VMM_OK)
-		return err;
-	commit(pt, rest, bits, gather);
+	commit(pt, rest, prot, bits, gather);
 	/* The plan is exact: no page was taken in vain. */
 	VMM_ASSERT(pt->spare_count == (spares > tables ? spares - tables : 0));
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);

@@ -105,7 +105,8 @@ static void unlink_table(
 	vmm_pt_store(vmm_pt_table(pt, pa), gather->dead);
 	gather->dead = pa;
 	gather->dead_count++;
-	gather->flags |= VMM_TLB_NON_LEAF;
+	/* Until the flush a hart may walk the table: it must not be late. */
+	gather->flags |= VMM_TLB_NON_LEAF | VMM_TLB_RESTRICT;
 	pt->table_count--;
 }
 

@@ -5,11 +5,13 @@
 int vmm_pt_prot_encode(
 	const struct vmm_pt_format *format, unsigned prot, uint64_t *bits_out)
 {
-	uint64_t bits = format->leaf_bits;
+	uint64_t bits = 0;
 
 	if ((prot & (VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC)) == 0 ||
 		prot >> VMM_PT_PROT_COUNT != 0)
 		return VMM_EINVAL;
+	if ((prot & ~format->prot_allowed) != 0)
+		return VMM_ENOTSUP;
 	for (unsigned i = 0; i < VMM_PT_PROT_COUNT; i++) {
 		if ((prot & (1u << i)) != 0)
 			bits |= format->prot[i].set;
@@ -31,7 +33,7 @@ unsigned vmm_pt_prot_decode(const struct vmm_pt_format *format, uint64_t entry)
 			(entry & bits->unset) == 0)
 			prot |= 1u << i;
 	}
-	return prot;
+	return prot & format->prot_allowed;
 }
 
 uint64_t vmm_pt_prot_mask(const struct vmm_pt_format *format)

@@ -51,7 +51,6 @@ static bool restricts(unsigned from, unsigned to)
 
 /* What protect writes: the same for every leaf. */
 struct change {
-	unsigned prot;
 	uint64_t bits; /* protection as entry bits */
 	uint64_t mask; /* entry bits that a protection decides */
 };
@@ -67,7 +66,8 @@ static void rewrite(struct vmm_pt *pt, vmm_va_t va, uint64_t *entry,
 	if (new == old)
 		return;
 	vmm_pt_store(entry, new);
-	if (restricts(vmm_pt_prot_decode(pt->format, old), change->prot))
+	if (restricts(vmm_pt_prot_decode(pt->format, old),
+		    vmm_pt_prot_decode(pt->format, new)))
 		flags |= VMM_TLB_RESTRICT;
 	if (vmm_pt_is_global(pt->format, old) ||
 		vmm_pt_is_global(pt->format, new))
@@ -100,7 +100,7 @@ static void commit(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned prot,
 	struct vmm_tlb_gather *gather)
 {
-	struct change change = {prot, 0, vmm_pt_prot_mask(pt->format)};
+	struct change change = {0, vmm_pt_prot_mask(pt->format)};
 	int err;
 
 	err = vmm_pt_change_check(pt, va, size);
@@ -109,7 +109,6 @@ int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned prot,
 	err = vmm_pt_prot_encode(pt->format, prot, &change.bits);
 	if (err != VMM_OK)
 		return err;
-	change.bits &= change.mask;
 	err = plan(pt, va, size);
 	if (err != VMM_OK)
 		return err;

@@ -24,10 +24,13 @@ static void prune_entry(struct vmm_pt *pt, uint64_t *entry, unsigned level,
 	uint64_t value = vmm_pt_load(entry);
 	vmm_pa_t table = vmm_pt_entry_pa(pt->format, value);
 
-	if (!vmm_pt_is_table(pt->format, value, level) || !is_empty(pt, table))
+	if (!vmm_pt_is_table(pt->format, value, level) ||
+		vmm_pt_is_lent(pt->format, value) || !is_empty(pt, table))
 		return;
 	vmm_pt_store(entry, 0);
 	vmm_pt_retire(pt, table, level - 1, gather);
+	/* What the table once held may have been global. */
+	gather->flags |= VMM_TLB_GLOBAL;
 }
 
 /* Unlink the empty tables that entries at @level point to. */

@@ -40,7 +40,11 @@ int vmm_pt_change_check(const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
 		return err;
 	end = vmm_pt_index(pt, vmm_range_last(va, size), level);
 	for (; at <= end; at++) {
-		if (vmm_pt_is_borrowed(pt->format, vmm_pt_load(&root[at])))
+		uint64_t entry = vmm_pt_load(&root[at]);
+
+		if (vmm_pt_is_borrowed(pt->format, entry) ||
+			(vmm_pt_is_lent(pt->format, entry) &&
+				!vmm_pt_is_table(pt->format, entry, level)))
 			return VMM_EBUSY;
 	}
 	return VMM_OK;

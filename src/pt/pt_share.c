@@ -6,11 +6,13 @@
  *     +-----------+             +-----------+
  *     |    ...    |             |  its own  |
  *     +-----------+             +-----------+
- *     |   entry --|--> table <--|-- entry * |   * marked as borrowed
+ *     |   entry --|--> table <--|-- entry   |
+ *     |  is lent  |             |is borrowed|
  *     +-----------+             +-----------+
  *
- * The mark is a bit of the entry that hardware ignores, so a root says by
- * itself what it owns, and nothing else has to be kept in step.
+ * The marks are bits of the entries that hardware ignores, so a root says by
+ * itself what it owns and what it must not take away, and nothing else has to
+ * be kept in step.
  */
 #include "pt/pt_entry.h"
 #include "pt/pt_gather.h"
@@ -50,8 +52,7 @@ int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 		if (vmm_pt_is_valid(format, vmm_pt_load(entry)))
 			continue;
 		vmm_pt_publish(
-			entry, vmm_pt_entry_make(format, vmm_pt_table_new(pt),
-				       format->table_bits));
+			entry, vmm_pt_table_make(format, vmm_pt_table_new(pt)));
 		vmm_tlb_note(gather, va + at, span, VMM_PAGE_SHIFT,
 			VMM_TLB_NON_LEAF);
 	}
@@ -59,13 +60,14 @@ int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	return VMM_OK;
 }
 
-int vmm_pt_share(struct vmm_pt *pt, const struct vmm_pt *from, vmm_va_t va,
-	uint64_t size)
+int vmm_pt_share(
+	struct vmm_pt *pt, struct vmm_pt *from, vmm_va_t va, uint64_t size)
 {
 	const struct vmm_pt_format *format = pt->format;
 	uint64_t span = vmm_pt_root_span(format);
 	int err;
 
+	/* A borrower may lend on: what it borrowed outlives it. */
 	if (pt == from || format != from->format || pt->offset != from->offset)
 		return VMM_EINVAL;
 	err = vmm_pt_range_check(pt, va, size, span);
@@ -78,10 +80,15 @@ int vmm_pt_share(struct vmm_pt *pt, const struct vmm_pt *from, vmm_va_t va,
 			    format, vmm_pt_load(root_entry(from, va + at))))
 			return VMM_ENOENT;
 	}
-	for (uint64_t at = 0; at < size; at += span)
+	for (uint64_t at = 0; at < size; at += span) {
+		uint64_t *owned = root_entry(from, va + at);
+		uint64_t entry = vmm_pt_load(owned);
+
+		/* Hardware ignores the mark, so a live owner may get it. */
+		vmm_pt_store(owned, entry | format->lent);
 		vmm_pt_store(root_entry(pt, va + at),
-			vmm_pt_load(root_entry(from, va + at)) |
-				format->borrowed);
+			(entry & ~format->lent) | format->borrowed);
+	}
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);
 	return VMM_OK;
 }

@@ -58,15 +58,16 @@ uint64_t vmm_pt_split_count(const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
 static void split_leaf(struct vmm_pt *pt, uint64_t *entry, unsigned level)
 {
 	const struct vmm_pt_format *format = pt->format;
-	uint64_t leaf = vmm_pt_load(entry);
 	uint64_t step = vmm_pt_leaf_size(level - 1) >> format->pa_shift;
+	uint64_t leaf = vmm_pt_load(entry);
 	vmm_pa_t table = vmm_pt_table_new(pt);
 	uint64_t *child = vmm_pt_table(pt, table);
 
+	/* The same leaf, but for the bits that belong to its level. */
+	leaf = (leaf & ~format->leaf_bits[1]) | format->leaf_bits[level > 1];
 	for (unsigned i = 0; i < VMM_PT_ENTRIES; i++)
 		child[i] = leaf + i * step;
-	vmm_pt_publish(
-		entry, vmm_pt_entry_make(format, table, format->table_bits));
+	vmm_pt_publish(entry, vmm_pt_table_make(format, table));
 }
 
 static void split_at(

@@ -112,13 +112,25 @@ static void clear_entry(struct vmm_pt *pt, vmm_va_t va, uint64_t *entry,
 	vmm_tlb_note(gather, va, vmm_pt_leaf_size(level), shift, flags);
 }
 
+/* The largest entry that can be cleared at @va: never a lent one. */
+static unsigned clear_level(const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
+{
+	unsigned root = vmm_pt_root_level(pt);
+	unsigned level = vmm_pt_fit(va, size, root);
+	unsigned at;
+
+	if (level == root &&
+		vmm_pt_is_lent(pt->format,
+			vmm_pt_load(vmm_pt_walk(pt, va, root, &at))))
+		level--;
+	return level;
+}
+
 static void commit(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	struct vmm_tlb_gather *gather)
 {
-	unsigned root = vmm_pt_root_level(pt);
-
 	while (size > 0) {
-		unsigned stop = vmm_pt_fit(va, size, root);
+		unsigned stop = clear_level(pt, va, size);
 		unsigned level;
 		uint64_t *entry = vmm_pt_walk(pt, va, stop, &level);
 		uint64_t span = vmm_pt_leaf_size(level);
@@ -128,6 +140,8 @@ static void commit(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 		/* The plan found a leaf here, and it was split to fit. */
 		VMM_ASSERT(level == stop);
 		for (; left > 0 && size >= span; left--) {
+			if (vmm_pt_is_lent(pt->format, vmm_pt_load(entry)))
+				break;
 			clear_entry(pt, va, entry++, level, gather);
 			va += span;
 			size -= span;

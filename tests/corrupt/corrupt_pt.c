@@ -48,13 +48,11 @@ static void flip_leaf(vmm_va_t va, int level)
 
 	for (unsigned bit = 0; bit < 64; bit++) {
 		uint64_t flip = UINT64_C(1) << bit;
-		bool legal = bit == 0 ||	     /* V: now absent */
-			     bit == 2 ||	     /* W of R and W */
+		bool legal = bit == 2 ||	     /* W of R and W */
 			     bit == 3 ||	     /* X */
 			     bit == 4 || bit == 5 || /* U, G */
-			     bit == 9 ||	     /* for software */
-			     /* in a root: borrowed */
-			     (bit == 8 && level == 2) ||
+			     /* in a root: borrowed, lent */
+			     ((bit == 8 || bit == 9) && level == 2) ||
 			     (bit >= 10 + 9 * (unsigned)level && bit < 54);
 
 		*entry ^= flip;
@@ -81,8 +79,9 @@ TEST(corrupt_pt_table_bits)
 	open_sample();
 	entry = entry_at(VMM_GIB(2), 2);
 	for (unsigned bit = 0; bit < 64; bit++) {
-		/* Address bits lead out of the test's memory. */
-		if (bit >= 10 && bit < 54)
+		/* Address bits lead out of the test's memory, and a root entry
+		 * may be lent. */
+		if (bit >= 9 && bit < 54)
 			continue;
 		*entry ^= UINT64_C(1) << bit;
 		CHECK_EQ(vmm_pt_check(&rig.pt), VMM_ECORRUPT);
@@ -153,6 +152,15 @@ TEST(corrupt_pt_counts)
 	rig.pt.spare = rig.pt.root;
 	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_ECORRUPT);
 	rig.pt.spare = spare;
+	/* The second spare page leads back to the first. */
+	{
+		uint64_t *second = table_at(*table_at(spare));
+		uint64_t third = *second;
+
+		*second = spare;
+		CHECK_EQ(vmm_pt_check(&rig.pt), VMM_ECORRUPT);
+		*second = third;
+	}
 	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
 	rig_close(&rig);
 }

@@ -184,7 +184,7 @@ static void random_protect(struct rng *rng, int w, size_t first, size_t count)
 /* What next yields, page by page, is exactly the model. */
 static void check_next(int w)
 {
-	struct vmm_pt_cursor cursor = vmm_pt_cursor(
+	struct vmm_pt_cursor cursor = vmm_pt_cursor_range(
 		base[w], base[w] + (WINDOW_PAGES * VMM_PAGE_SIZE - 1));
 	struct vmm_pt_run run;
 	size_t i = 0;
