@@ -76,9 +76,11 @@ void fail(const char *format, ...)
 	sbi_shutdown(SBI_SRST_FAILURE);
 }
 
-void succeed(const char *mode)
+void succeed(const char *mode, bool hold)
 {
 	print("kernel: %s ok\n", mode);
+	while (hold)
+		__asm__ volatile("wfi");
 	sbi_shutdown(SBI_SRST_OK);
 }
 
@@ -88,4 +90,11 @@ static void sink_write(void *ctx, const char *text, size_t size)
 	put(text, size);
 }
 
-const struct vmm_sink console = {sink_write, NULL};
+struct vmm_sink console(void)
+{
+	struct vmm_sink sink;
+
+	sink.write = sink_write;
+	sink.ctx = NULL;
+	return sink;
+}

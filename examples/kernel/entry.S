@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way in: OpenSBI jumps here in S-mode with the MMU off, the hart's number
- * in a0 and the devicetree's physical address in a1. Everything up to the jump
- * to the higher half runs at the load address, so all addresses are formed
- * relative to pc.
+ * The ways in. Until the jump to the higher half, code runs at its load
+ * address, so all addresses are formed relative to pc (lla).
  */
 	.section .text.start, "ax"
-	.globl _start
+
+/*
+ * The boot hart: OpenSBI jumps here in S-mode with the MMU off, the hart's
+ * number in a0 and the devicetree's physical address in a1.
+ */
+	.globl	_start
 _start:
 	mv	s0, a0
 	mv	s1, a1
 	csrw	sie, zero
 	csrw	satp, zero
-	la	t0, trap_early
+	lla	sp, stack_top
+	lla	t0, trap_early
 	csrw	stvec, t0
 
-	la	t0, __bss_start
-	la	t1, __bss_end
+	lla	t0, __bss_start
+	lla	t1, __bss_end
 1:	bgeu	t0, t1, 2f
 	sd	zero, 0(t0)
 	addi	t0, t0, 8
 	j	1b
 2:
-	la	sp, stack_top
 	mv	a0, s1
 	lla	a1, _start
 	call	boot_enter
@@ -31,11 +34,11 @@ _start:
 	 * the distance from here to the link address; move pc and sp there.
 	 */
 	add	sp, sp, a0
-	la	t0, higher_half
+	lla	t0, 3f
 	add	t0, t0, a0
 	jr	t0
-higher_half:
-	la	t0, trap_entry
+3:
+	lla	t0, trap_entry
 	csrw	stvec, t0
 	mv	a0, s0
 	call	kernel_main
@@ -43,18 +46,63 @@ stuck:
 	wfi
 	j	stuck
 
-/* Before trap_entry is in place a trap can only be reported. */
+/*
+ * Another hart: the MMU is off, its number is in a0 and the physical address
+ * of its struct hart_start in a1. It goes through the boot tables, which have
+ * the identity map, to a root of its own.
+ */
+	.globl	hart_entry
+hart_entry:
+	csrw	sie, zero
+	lla	t0, trap_early
+	csrw	stvec, t0
+	ld	t0, 0(a1)		/* satp of the boot tables */
+	ld	t1, 8(a1)		/* satp of its own root */
+	ld	sp, 16(a1)		/* top of its stack, in its own root */
+	ld	t2, 24(a1)		/* from load to link address */
+	sfence.vma
+	csrw	satp, t0
+	sfence.vma
+	lla	t0, 1f
+	add	t0, t0, t2
+	jr	t0
+1:
+	csrw	satp, t1
+	sfence.vma
+	lla	t0, trap_entry
+	csrw	stvec, t0
+	call	hart_main
+	j	stuck
+
+/*
+ * Turn paging on: a0 is the value for satp. The instruction after the write is
+ * the first that is fetched through the tables.
+ */
 	.balign	4
+	.globl	paging_on, paging_on_next
+paging_on:
+	sfence.vma
+	csrw	satp, a0
+paging_on_next:
+	sfence.vma
+	ret
+
+/*
+ * Before trap_entry is in place a trap can only be reported. A trap in here
+ * would lead here again, so whatever the report needs must be mapped.
+ */
+	.balign	4
+	.globl	trap_early
 trap_early:
 	csrr	a0, scause
 	csrr	a1, stval
 	csrr	a2, sepc
-	li	a3, 0
-	call	trap_handle
+	call	trap_fatal
 	j	stuck
 
 /*
- * Traps come from S-mode only. All caller-saved registers go on the stack, and
+ * Traps come from S-mode only, on the stack of whatever was running, which is
+ * aligned to 16 bytes as the ABI wants it. All caller-saved registers are kept;
  * trap_handle() returns where to continue.
  */
 	.text
@@ -103,7 +151,16 @@ trap_entry:
 	addi	sp, sp, 128
 	sret
 
+/* Where the image was linked: the one address that is not relative to pc. */
+	.section .rodata
+	.balign	8
+	.globl	link_address
+link_address:
+	.quad	__image_start
+
 	.section .bss
 	.balign	16
+	.globl	stack_bottom, stack_top
+stack_bottom:
 	.space	16384
 stack_top:

@@ -15,7 +15,14 @@
 #include <vmm/dmap.h>
 
 /* Rows of the kernel's layouts; see layout.c. */
-enum kernel_area { AREA_USER, AREA_DMAP, AREA_ARENA, AREA_IMAGE, AREA_COUNT };
+enum kernel_area {
+	AREA_USER,
+	AREA_DMAP,
+	AREA_ARENA,
+	AREA_CPU,
+	AREA_IMAGE,
+	AREA_COUNT, /* of rows */
+};
 
 #define MAP_ENTRIES 128
 
@@ -27,7 +34,8 @@ struct kernel {
 	const struct vmm_pt_format *format; /* the same, after the jump */
 	struct vmm_mem_range map_entries[MAP_ENTRIES];
 	struct vmm_memmap map;
-	struct vmm_pt boot_pt; /* until the switch to pt */
+	bool hold;	    /* stay on after the last line */
+	uint64_t boot_satp; /* turns the boot tables on, for other harts */
 	struct vmm_pt pt;
 	struct vmm_pages pages; /* frames for tables */
 	struct vmm_pmem pmem;
@@ -52,6 +60,9 @@ const struct vmm_layout_area *kernel_area(
 #define SYMBOL __attribute__((visibility("hidden")))
 extern SYMBOL char __image_start[], __rodata_start[], __data_start[];
 extern SYMBOL char __image_end[], __scratch_start[], __scratch_end[];
+
+/* Where the image was linked, as a number: true before the jump as well. */
+extern SYMBOL const uint64_t link_address;
 
 /* Everything that the kernel does once it runs; work.c. */
 void kernel_work(void);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's layouts, one for each mode. The image is in the top 2 GiB of
- * all three, so one link address serves; the other areas grow with the mode.
+ * all three, so one link address serves; the other areas grow with the mode. The
+ * arena and the harts' own area are made of whole root entries: the first is
+ * shared by all harts' roots, the second by none.
  * The rows stand in the order of enum kernel_area.
  */
 #include "kernel.h"
@@ -17,6 +19,7 @@ static const struct vmm_layout_area sv39[AREA_COUNT] = {
 	{"direct map", -VMM_GIB(256), VMM_GIB(128), VMM_GIB(1), 0,
 		VMM_AREA_DIRECT, VMM_AREA_LINEAR},
 	{"arena", -VMM_GIB(128), VMM_GIB(64), VMM_GIB(1), 0, VMM_AREA_HEAP, 0},
+	{"hart", -VMM_GIB(64), VMM_GIB(1), VMM_GIB(1), 0, VMM_AREA_CPU, 0},
 	IMAGE,
 };
 
@@ -24,7 +27,8 @@ static const struct vmm_layout_area sv48[AREA_COUNT] = {
 	{"user", 0, VMM_TIB(128), VMM_GIB(1), 0, VMM_AREA_USER, 0},
 	{"direct map", -VMM_TIB(128), VMM_TIB(64), VMM_GIB(1), 0,
 		VMM_AREA_DIRECT, VMM_AREA_LINEAR},
-	{"arena", -VMM_TIB(64), VMM_TIB(32), VMM_GIB(1), 0, VMM_AREA_HEAP, 0},
+	{"arena", -VMM_TIB(64), VMM_TIB(32), VMM_GIB(512), 0, VMM_AREA_HEAP, 0},
+	{"hart", -VMM_TIB(32), VMM_GIB(512), VMM_GIB(512), 0, VMM_AREA_CPU, 0},
 	IMAGE,
 };
 
@@ -32,7 +36,9 @@ static const struct vmm_layout_area sv57[AREA_COUNT] = {
 	{"user", 0, VMM_TIB(65536), VMM_GIB(1), 0, VMM_AREA_USER, 0},
 	{"direct map", -VMM_TIB(65536), VMM_TIB(32768), VMM_GIB(1), 0,
 		VMM_AREA_DIRECT, VMM_AREA_LINEAR},
-	{"arena", -VMM_TIB(32768), VMM_TIB(16384), VMM_GIB(1), 0, VMM_AREA_HEAP,
+	{"arena", -VMM_TIB(32768), VMM_TIB(16384), VMM_TIB(256), 0,
+		VMM_AREA_HEAP, 0},
+	{"hart", -VMM_TIB(16384), VMM_TIB(256), VMM_TIB(256), 0, VMM_AREA_CPU,
 		0},
 	IMAGE,
 };

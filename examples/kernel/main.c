@@ -4,6 +4,7 @@
  * the memory of the boot given back.
  */
 #include "console.h"
+#include "harts.h"
 #include "kernel.h"
 #include "trap.h"
 
@@ -22,10 +23,12 @@ static void check(int err, const char *what)
 /* The image's window comes first: most pointers of a kernel lie there. */
 static void init_dmap(void)
 {
+	const struct vmm_layout_area *area =
+		kernel_area(kernel.va_bits, AREA_DMAP);
 	const struct vmm_memmap *map = &kernel.map;
 	const vmm_va_t start = (uintptr_t)__image_start;
 
-	kernel.dmap_base = kernel_area(kernel.va_bits, AREA_DMAP)->base;
+	kernel.dmap_base = area->base;
 	vmm_dmap_init(&kernel.dmap, NULL, NULL);
 	check(vmm_dmap_add(&kernel.dmap, kernel.load_pa,
 		      (uintptr_t)__image_end - start, start),
@@ -40,6 +43,8 @@ static void init_dmap(void)
 		while (i + 1 < map->count && map->ranges[i + 1].ram != 0 &&
 			map->ranges[i + 1].base - base == size)
 			size += map->ranges[++i].size;
+		expect(vmm_range_last(base, size) < area->size,
+			"RAM at %x does not fit into the direct map", base);
 		check(vmm_dmap_add(&kernel.dmap, base, size,
 			      kernel.dmap_base + base),
 			"direct-map window");
@@ -60,6 +65,7 @@ static void table_free(void *ctx, vmm_pa_t pa)
 /* The frame allocator; its metadata lies in RAM that nobody else claims. */
 static void init_frames(void)
 {
+	struct vmm_sink sink = console();
 	uint64_t size;
 	vmm_pa_t meta;
 
@@ -70,7 +76,7 @@ static void init_frames(void)
 	check(vmm_memmap_reserve(&kernel.map, meta, size, VMM_MEM_PERMANENT),
 		"reserve metadata");
 	print("memory map\n");
-	vmm_memmap_dump(&kernel.map, &console);
+	vmm_memmap_dump(&kernel.map, &sink);
 	check(vmm_pmem_init(&kernel.pmem, &kernel.map, NULL,
 		      vmm_dmap_va(&kernel.dmap, meta, size), size),
 		"frame allocator");
@@ -124,22 +130,30 @@ static void release_boot_memory(void)
 		"released frames are not free");
 }
 
+/* No page of a read-only section takes a store, here or in the direct map. */
+static void check_read_only(const char *first, const char *end)
+{
+	for (; first < end; first += VMM_PAGE_SIZE) {
+		expect(probe_store((uintptr_t)first) == CAUSE_STORE_PAGE_FAULT,
+			"kernel text is writable at %x",
+			(uint64_t)(uintptr_t)first);
+		expect(probe_store(kernel.dmap_base + __pa(first)) ==
+				CAUSE_STORE_PAGE_FAULT,
+			"kernel text has a writable alias at %x",
+			kernel.dmap_base + __pa(first));
+	}
+}
+
 /* What must not be possible is tried, and must fault. */
 static void check_protection(void)
 {
-	const vmm_va_t text = (uintptr_t)__image_start;
+	static uint32_t code = INSTRUCTION_RET;
 	const vmm_pa_t text_pa = __pa(__image_start);
 
 	expect(probe_load(text_pa) == CAUSE_LOAD_PAGE_FAULT,
 		"the identity map is still there");
-	expect(probe_store(text) == CAUSE_STORE_PAGE_FAULT,
-		"kernel text is writable");
-	expect(probe_store((uintptr_t)__rodata_start) == CAUSE_STORE_PAGE_FAULT,
-		"constants are writable");
-	expect(probe_store(kernel.dmap_base + text_pa) ==
-			CAUSE_STORE_PAGE_FAULT,
-		"kernel text has a writable alias");
-	expect(probe_fetch((uintptr_t)__data_start) == CAUSE_FETCH_PAGE_FAULT,
+	check_read_only(__image_start, __data_start);
+	expect(probe_fetch((uintptr_t)&code) == CAUSE_FETCH_PAGE_FAULT,
 		"data is executable");
 	expect(__va(0) == NULL, "the direct map knows address 0");
 	print("protection: identity map gone, text and constants read-only, "
@@ -149,29 +163,35 @@ static void check_protection(void)
 void kernel_main(uint64_t hart)
 {
 	struct vmm_layout layout;
+	struct vmm_sink sink = console();
 	unsigned offered = 0;
 	uint32_t harts = 0;
 	size_t faults;
 
+	/* Pointers made before the jump hold physical addresses: anew. */
 	kernel.format = kernel_format(kernel.va_bits);
-	layout = kernel_layout(kernel.va_bits);
+	vmm_memmap_moved(&kernel.map, kernel.map_entries);
 	init_dmap();
 	vmm_fdt_moved(&kernel.fdt, __va(kernel.fdt_pa));
 	check(vmm_fdt_mmu_type(&kernel.fdt, &offered, &harts), "devicetree");
-	print("\nlibvmm kernel: hart %u of %u, running in %s, "
+	print("\nlibvmm kernel: hart %u of %u, loaded at %x, running in %s, "
 	      "devicetree says sv%u\n\n",
-		hart, (uint64_t)harts, kernel.format->name, (uint64_t)offered);
+		hart, (uint64_t)harts, kernel.load_pa, kernel.format->name,
+		(uint64_t)offered);
 	init_frames();
+	layout = kernel_layout(kernel.va_bits);
 	check(vmm_layout_check(&layout, NULL, 0, &faults), "layout");
 	print("\nlayout\n");
-	vmm_layout_dump(&layout, &console);
+	vmm_layout_dump(&layout, &sink);
 	init_final_table();
 	vmm_riscv_satp_write(vmm_riscv_satp(&kernel.pt, 0));
 	print("\npage table\n");
-	vmm_pt_dump(&kernel.pt, &console);
+	vmm_pt_dump(&kernel.pt, &sink);
 	print("\n");
+	harts_init(hart);
 	check_protection();
+	harts_start();
 	release_boot_memory();
 	kernel_work();
-	succeed(kernel.format->name);
+	succeed(kernel.format->name, kernel.hold);
 }

@@ -2,26 +2,28 @@
 #include "trap.h"
 
 #include "console.h"
+#include "cpu.h"
 
 uint64_t trap_handle(
 	uint64_t cause, uint64_t value, uint64_t pc, uint64_t return_address);
+_Noreturn void trap_fatal(uint64_t cause, uint64_t value, uint64_t pc);
 
-static struct {
-	bool armed;
-	vmm_va_t va;
-	uint64_t cause;
-} probe;
+_Noreturn void trap_fatal(uint64_t cause, uint64_t value, uint64_t pc)
+{
+	fail("trap %u at pc %x, address %x", cause, pc, value);
+}
 
 /* Called from entry.S; returns where to continue. */
 uint64_t trap_handle(
 	uint64_t cause, uint64_t value, uint64_t pc, uint64_t return_address)
 {
+	struct cpu *cpu = cpu_self();
 	uint16_t instruction;
 
-	if (!probe.armed || value != probe.va)
-		fail("trap %u at pc %x, address %x", cause, pc, value);
-	probe.armed = false;
-	probe.cause = cause;
+	if (!cpu->probe_armed || value != cpu->probe_va)
+		trap_fatal(cause, value, pc);
+	cpu->probe_armed = false;
+	cpu->probe_cause = cause;
 	/* A fetch was a call: return from it. */
 	if (cause == CAUSE_FETCH_PAGE_FAULT)
 		return return_address;
@@ -32,18 +34,20 @@ uint64_t trap_handle(
 
 static void arm(vmm_va_t va)
 {
-	probe.va = va;
-	probe.cause = CAUSE_NONE;
-	__asm__ volatile("" : : : "memory");
-	probe.armed = true;
+	struct cpu *cpu = cpu_self();
+
+	cpu->probe_va = va;
+	cpu->probe_cause = CAUSE_NONE;
+	cpu->probe_armed = true;
+	/* The compiler moves no access over this; the trap is on this hart. */
 	__asm__ volatile("" : : : "memory");
 }
 
 static uint64_t disarm(void)
 {
 	__asm__ volatile("" : : : "memory");
-	probe.armed = false;
-	return probe.cause;
+	cpu_self()->probe_armed = false;
+	return cpu_self()->probe_cause;
 }
 
 uint64_t probe_load(vmm_va_t va)

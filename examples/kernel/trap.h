@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page faults on purpose. Each probe makes one access and says whether the
- * hardware refused it, and with which cause; any trap outside a probe ends the
- * kernel.
+ * Page faults on purpose. Each probe makes one access on this hart and says
+ * whether the hardware refused it, and with which cause; any trap outside a
+ * probe ends the kernel.
  */
 #ifndef KERNEL_TRAP_H
 #define KERNEL_TRAP_H
@@ -18,6 +18,10 @@
 
 uint64_t probe_load(vmm_va_t va);
 uint64_t probe_store(vmm_va_t va);
+/* Calls the address: put a `ret` there, in case the fetch works. */
 uint64_t probe_fetch(vmm_va_t va);
+
+/* The instruction for it. */
+#define INSTRUCTION_RET UINT32_C(0x00008067)
 
 #endif /* KERNEL_TRAP_H */

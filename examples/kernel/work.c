@@ -4,10 +4,10 @@
  * end everything is given back and every counter is what it was.
  */
 #include "console.h"
+#include "harts.h"
 #include "kernel.h"
 #include "trap.h"
 
-#include <vmm/riscv.h>
 #include <vmm/vmem.h>
 
 #define REGIONS 64
@@ -49,15 +49,6 @@ static struct counters count(void)
 	counters.tables = kernel.pt.table_count;
 	counters.spare_tables = kernel.pt.spare_count;
 	return counters;
-}
-
-/*
- * The only hart that uses the table flushes here. With more of them, this is
- * where the remote fence goes.
- */
-static void flush(const struct vmm_tlb_gather *gather)
-{
-	vmm_riscv_flush(gather, 0);
 }
 
 /* A region; when the arena is out of nodes, a frame makes new ones. */
@@ -103,8 +94,19 @@ static void back_with_frames(vmm_va_t base, uint64_t size)
 			      &gather),
 			"map");
 	}
-	flush(&gather);
+	harts_flush(&gather);
 	vmm_pt_reap(&kernel.pt, &gather);
+}
+
+/* Loads from every page of the range end with @cause on this hart. */
+static void expect_loads(vmm_va_t base, uint64_t size, uint64_t cause)
+{
+	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE)
+		expect(probe_load(base + at) == cause,
+			cause == CAUSE_NONE
+				? "address %x is not readable"
+				: "address %x is readable after unmap",
+			base + at);
 }
 
 /*
@@ -120,16 +122,18 @@ static void unback(vmm_va_t base, uint64_t size)
 	vmm_tlb_gather_init(&gather, frames, 8);
 	while (left > 0) {
 		uint64_t part = left;
-		int err = vmm_pt_unmap(&kernel.pt, base, part, &gather);
+		int err;
 
+		/* Into the TLB with it, so that a lost flush is seen. */
+		expect_loads(base, part, CAUSE_NONE);
+		err = vmm_pt_unmap(&kernel.pt, base, part, &gather);
 		while (err == VMM_ENOSPC && part > VMM_PAGE_SIZE) {
 			part = vmm_align_up(part / 2, VMM_PAGE_SIZE);
 			err = vmm_pt_unmap(&kernel.pt, base, part, &gather);
 		}
 		check(err, "unmap");
-		flush(&gather);
-		expect(probe_load(base) == CAUSE_LOAD_PAGE_FAULT,
-			"address %x is readable after unmap", base);
+		harts_flush(&gather);
+		expect_loads(base, part, CAUSE_LOAD_PAGE_FAULT);
 		for (size_t i = 0; i < gather.frames_count; i++)
 			check(vmm_pmem_free_range(&kernel.pmem, frames[i].pa,
 				      frames[i].size >> VMM_PAGE_SHIFT),
@@ -164,27 +168,60 @@ static void check_both_mappings(vmm_va_t base, uint64_t size)
 	}
 }
 
-/* Read-only must refuse a store, and writable again must take it. */
-static void check_protect(vmm_va_t base, uint64_t size)
+static void set_prot(vmm_va_t base, uint64_t size, unsigned prot)
 {
 	struct vmm_tlb_gather gather;
-	uint64_t before = *word(base);
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	check(vmm_pt_protect(&kernel.pt, base, size, VMM_PT_READ, &gather),
-		"protect");
-	flush(&gather);
-	expect(probe_store(base) == CAUSE_STORE_PAGE_FAULT,
-		"address %x is writable after protect", base);
-	expect(*word(base) == before, "a refused store changed memory");
-	expect(probe_fetch(base) == CAUSE_FETCH_PAGE_FAULT,
-		"address %x is executable", base);
+	check(vmm_pt_protect(&kernel.pt, base, size, prot, &gather), "protect");
+	harts_flush(&gather);
 	vmm_pt_reap(&kernel.pt, &gather);
-	check(vmm_pt_protect(&kernel.pt, base, size, RW, &gather), "protect");
-	flush(&gather);
-	expect(probe_store(base) == CAUSE_NONE,
-		"address %x is not writable again", base);
+}
+
+/* Read-only must refuse a store to each page, and writable again take it. */
+static void check_protect(vmm_va_t base, uint64_t size)
+{
+	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE)
+		*word(base + at) = INSTRUCTION_RET;
+	set_prot(base, size, VMM_PT_READ);
+	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE) {
+		expect(probe_store(base + at) == CAUSE_STORE_PAGE_FAULT,
+			"address %x is writable after protect", base + at);
+		expect(*word(base + at) == INSTRUCTION_RET,
+			"a refused store changed memory");
+		expect(probe_fetch(base + at) == CAUSE_FETCH_PAGE_FAULT,
+			"address %x is executable", base + at);
+	}
+	set_prot(base, size, RW);
+	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE)
+		expect(probe_store(base + at) == CAUSE_NONE,
+			"address %x is not writable again", base + at);
+}
+
+/*
+ * A page that all harts have in their TLBs is unmapped by one of them. Each
+ * hart must fault from then on; and before, it must appear in each root.
+ */
+static void check_harts(void)
+{
+	vmm_va_t base = region_alloc(VMM_PAGE_SIZE, 0);
+	struct vmm_tlb_gather gather;
+	vmm_pa_t pa;
+
+	back_with_frames(base, VMM_PAGE_SIZE);
+	for (uint64_t i = 0; i < harts_count(); i++)
+		expect(harts_load(i, base) == CAUSE_NONE,
+			"hart %u: the kernel's new page is not there", i);
+	check(vmm_pt_translate(&kernel.pt, base, &pa, NULL), "translate");
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	check(vmm_pt_unmap(&kernel.pt, base, VMM_PAGE_SIZE, &gather), "unmap");
+	harts_flush(&gather);
+	for (uint64_t i = 0; i < harts_count(); i++)
+		expect(harts_load(i, base) == CAUSE_LOAD_PAGE_FAULT,
+			"hart %u: address %x is readable after unmap", i, base);
+	check(vmm_pmem_free(&kernel.pmem, pa, 0), "free frame");
 	vmm_pt_reap(&kernel.pt, &gather);
+	check(vmm_vmem_free(&arena, base), "free region");
 }
 
 /* A 2 MiB page loses one page out of its middle; its neighbours stay. */
@@ -201,14 +238,14 @@ static void check_superpage(void)
 	vmm_tlb_gather_init(&gather, NULL, 0);
 	check(vmm_pmem_alloc(&kernel.pmem, 9, &pa), "2 MiB frame");
 	check(vmm_pt_map(&kernel.pt, base, pa, size, RW, &gather), "map");
-	flush(&gather);
+	harts_flush(&gather);
 	expect(vmm_pt_next(&kernel.pt, &cursor, &run) && run.level == 1,
 		"no superpage where one fits");
 	*word(hole - 8) = 1;
 	*word(hole) = 2;
 	*word(hole + VMM_PAGE_SIZE) = 3;
 	check(vmm_pt_unmap(&kernel.pt, hole, VMM_PAGE_SIZE, &gather), "unmap");
-	flush(&gather);
+	harts_flush(&gather);
 	vmm_pt_reap(&kernel.pt, &gather);
 	expect(probe_load(hole) == CAUSE_LOAD_PAGE_FAULT,
 		"address %x is readable after unmap", hole);
@@ -231,7 +268,7 @@ static void prune_arena(void)
 	vmm_tlb_gather_init(&gather, NULL, 0);
 	check(vmm_pt_prune(&kernel.pt, area->base, area->size, &gather),
 		"prune");
-	flush(&gather);
+	harts_flush(&gather);
 	vmm_pt_reap(&kernel.pt, &gather);
 }
 
@@ -285,6 +322,9 @@ void kernel_work(void)
 	for (size_t i = 0; i < REGIONS; i++)
 		check_protect(region[i], region_size(i));
 	print("work: read-only pages refuse stores, data refuses fetches\n");
+	check_harts();
+	print("work: a page appeared on %u harts, and went on all of them\n",
+		harts_count());
 	check_superpage();
 	print("work: a 2 MiB page was split and its neighbours stayed\n");
 	check(vmm_pt_check(&kernel.pt), "page table check");
@@ -297,7 +337,7 @@ void kernel_work(void)
 		unback(region[at], region_size(at));
 		check(vmm_vmem_free(&arena, region[at]), "free region");
 	}
-	print("work: unmapped pages fault, frames freed after the flush\n");
+	print("work: every page faults after it was unmapped\n");
 	prune_arena();
 	fini_arena();
 	check(vmm_pt_check(&kernel.pt), "page table check");

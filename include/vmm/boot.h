@@ -101,6 +101,7 @@ struct vmm_boot_state {
 enum vmm_boot_flaw {
 	VMM_BOOT_FINE,
 	VMM_BOOT_BAD_ROOT,	  /* misaligned, or above the physical range */
+	VMM_BOOT_BAD_MODE,	  /* satp's mode has another number of levels */
 	VMM_BOOT_NONCANONICAL,	  /* the address has no translation at all */
 	VMM_BOOT_UNMAPPED,	  /* an entry on the way is not valid */
 	VMM_BOOT_BAD_ENTRY,	  /* reserved bits or encodings, or no leaf even

@@ -5,7 +5,7 @@
  *
  * The walk is written here anew, from RISC-V Privileged 1.13, 12.3.2, step by
  * step and with every reserved case, and not taken from src/pt: that walker
- * believes the entries that it wrote itself, this one must not.
+ * believes the entries and the format's row that wrote them, this one must not.
  */
 #include <vmm/boot.h>
 
@@ -20,6 +20,14 @@
 #define PTE_A	 0x40u
 #define PTE_D	 0x80u
 #define PTE_LEAF (PTE_R | PTE_W | PTE_X)
+
+#define PTE_RESERVED (~UINT64_C(0) << 54)
+
+/* Bits 53..10 are a page number. */
+static vmm_pa_t entry_pa(uint64_t entry)
+{
+	return ((entry & ~PTE_RESERVED) >> 10) << VMM_PAGE_SHIFT;
+}
 
 /* One access that has to work. */
 struct need {
@@ -53,21 +61,17 @@ static enum vmm_boot_flaw judge_leaf(uint64_t entry, unsigned access)
 }
 
 /* Is the entry legal in itself, as a leaf or as a pointer? */
-static enum vmm_boot_flaw judge_entry(
-	const struct vmm_pt_format *format, uint64_t entry, unsigned level)
+static enum vmm_boot_flaw judge_entry(uint64_t entry, unsigned level)
 {
-	uint64_t low = (UINT64_C(1) << (VMM_PT_INDEX_BITS * level)) - 1;
-
 	if ((entry & PTE_V) == 0)
 		return VMM_BOOT_UNMAPPED;
-	if ((entry & format->leaf_forbidden) != 0 ||
-		(entry & (PTE_R | PTE_W)) == PTE_W)
+	if ((entry & PTE_RESERVED) != 0 || (entry & (PTE_R | PTE_W)) == PTE_W)
 		return VMM_BOOT_BAD_ENTRY;
 	if ((entry & PTE_LEAF) == 0)
 		return level == 0 || (entry & (PTE_A | PTE_D | PTE_U)) != 0
 			       ? VMM_BOOT_BAD_ENTRY
 			       : VMM_BOOT_FINE;
-	if ((((entry & format->pa_mask) >> 10) & low) != 0)
+	if (!vmm_is_aligned(entry_pa(entry), vmm_pt_leaf_size(level)))
 		return VMM_BOOT_MISALIGNED_LEAF;
 	return VMM_BOOT_FINE;
 }
@@ -75,8 +79,7 @@ static enum vmm_boot_flaw judge_entry(
 static int walk(const struct vmm_pt *pt, const struct need *need,
 	struct vmm_boot_verdict *verdict)
 {
-	const struct vmm_pt_format *format = pt->format;
-	unsigned level = format->levels;
+	unsigned level = pt->format->levels;
 	vmm_pa_t table = pt->root;
 	uint64_t entry = 0;
 	uint64_t span;
@@ -91,10 +94,10 @@ static int walk(const struct vmm_pt *pt, const struct need *need,
 						       pt->offset))[index];
 		verdict->level = level;
 		verdict->entry = entry;
-		flaw = judge_entry(format, entry, level);
+		flaw = judge_entry(entry, level);
 		if (flaw != VMM_BOOT_FINE)
 			return flawed(verdict, flaw);
-		table = (entry & format->pa_mask) << format->pa_shift;
+		table = entry_pa(entry);
 	} while ((entry & PTE_LEAF) == 0);
 	flaw = judge_leaf(entry, need->access);
 	if (flaw != VMM_BOOT_FINE)
@@ -121,6 +124,9 @@ static int check_need(const struct vmm_pt *pt, const struct need *need,
 	if (!vmm_is_aligned(pt->root, UINT64_C(8) << pt->format->root_bits) ||
 		pt->root >> pt->format->pa_bits != 0)
 		return flawed(verdict, VMM_BOOT_BAD_ROOT);
+	/* Sv39, 48, 57 have 3, 4, 5 levels and are modes 8, 9, 10. */
+	if (pt->format->satp_mode != pt->format->levels + 5)
+		return flawed(verdict, VMM_BOOT_BAD_MODE);
 	if (!vmm_pt_canonical(pt->format, need->va))
 		return flawed(verdict, VMM_BOOT_NONCANONICAL);
 	return walk(pt, need, verdict);
@@ -188,6 +194,7 @@ static const char *flaw_text(uint32_t flaw)
 	static const char text[][40] = {
 		[VMM_BOOT_FINE] = " is fine",
 		[VMM_BOOT_BAD_ROOT] = ": the root table is misplaced",
+		[VMM_BOOT_BAD_MODE] = ": satp's mode is not the tables'",
 		[VMM_BOOT_NONCANONICAL] = " is no canonical address",
 		[VMM_BOOT_UNMAPPED] = " is not mapped",
 		[VMM_BOOT_BAD_ENTRY] = " has a reserved entry",
@@ -220,7 +227,7 @@ void vmm_boot_verdict_dump(
 		verdict->flaw == VMM_BOOT_ELSEWHERE) {
 		vmm_text_str(sink, ": ");
 		vmm_text_addr(sink, verdict->pa);
-	} else if (verdict->flaw != VMM_BOOT_NONCANONICAL) {
+	} else if (verdict->flaw > VMM_BOOT_NONCANONICAL) {
 		vmm_text_str(sink, ": level ");
 		vmm_text_dec(sink, verdict->level, 0);
 		vmm_text_str(sink, " entry ");

@@ -169,6 +169,14 @@ TEST(unit_boot_check_state)
 	check_flaw(VMM_BOOT_BAD_ROOT, CODE + 0x10, 3);
 	rig.pt.root = root;
 
+	{
+		struct vmm_pt_format format = vmm_pt_sv39;
+
+		format.satp_mode = 9;
+		rig.pt.format = &format;
+		check_flaw(VMM_BOOT_BAD_MODE, CODE + 0x10, 3);
+		rig.pt.format = &vmm_pt_sv39;
+	}
 	state.pc = UINT64_C(1) << 38;
 	check_flaw(VMM_BOOT_NONCANONICAL, UINT64_C(1) << 38, 3);
 	/* An instruction that begins on the last two bytes of a page. */

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "harts.h"
+
+#include "console.h"
+#include "cpu.h"
+#include "kernel.h"
+#include "sbi.h"
+#include "trap.h"
+
+#include <vmm/riscv.h>
+
+void hart_main(uint64_t id);
+extern SYMBOL char hart_entry[];
+
+/* What hart_entry reads, at the offsets it knows. */
+struct hart_start {
+	uint64_t boot_satp;
+	uint64_t satp;
+	uint64_t sp;
+	uint64_t distance;
+};
+
+/* The kernel's books about one hart. */
+struct hart {
+	struct vmm_pt pt;
+	struct cpu *cpu; /* in the direct map */
+	struct hart_start start;
+};
+
+static struct hart harts[HARTS_MAX];
+static uint64_t running;
+
+/* Until the boot hart has a root of its own, it is the only one. */
+static struct cpu boot_cpu;
+static bool own_roots;
+
+static vmm_va_t cpu_base(void)
+{
+	return kernel_area(kernel.va_bits, AREA_CPU)->base;
+}
+
+struct cpu *cpu_self(void)
+{
+	return own_roots ? (struct cpu *)(uintptr_t)cpu_base() : &boot_cpu;
+}
+
+static void check(int err, const char *what)
+{
+	expect(err == VMM_OK, "%s: %s", what, vmm_err_name(err));
+}
+
+/*
+ * Borrow the upper half of the kernel's table, but for the hart's own area.
+ * Entries that are absent now stay so: the kernel maps nothing new except in
+ * its arena, and those entries have been filled.
+ */
+static void borrow_kernel(struct vmm_pt *pt)
+{
+	const uint64_t span = vmm_pt_root_span(pt->format);
+	vmm_va_t va = UINT64_MAX << (pt->format->va_bits - 1);
+
+	for (; va != 0; va += span) {
+		int err;
+
+		if (va == cpu_base())
+			continue;
+		err = vmm_pt_share(pt, &kernel.pt, va, span);
+		if (err != VMM_ENOENT)
+			check(err, "share the kernel's entries");
+	}
+}
+
+/* One frame of a hart's own area. Not global: each hart has another one. */
+static vmm_pa_t map_own(struct vmm_pt *pt, vmm_va_t va)
+{
+	vmm_pa_t pa;
+
+	check(vmm_pmem_alloc(&kernel.pmem, 0, &pa), "a hart's frame");
+	check(vmm_pt_map(pt, va, pa, VMM_PAGE_SIZE, VMM_PT_READ | VMM_PT_WRITE,
+		      NULL),
+		"a hart's page");
+	return pa;
+}
+
+static void init_hart(struct hart *hart, uint64_t id)
+{
+	vmm_pa_t root;
+
+	check(vmm_pmem_alloc(&kernel.pmem, 0, &root), "a hart's root");
+	vmm_pt_init(&hart->pt, kernel.format, &kernel.pages, kernel.dmap_base,
+		root);
+	borrow_kernel(&hart->pt);
+	hart->cpu = __va(map_own(&hart->pt, cpu_base()));
+	for (uint64_t at = 0; at < CPU_STACK_SIZE; at += VMM_PAGE_SIZE)
+		(void)map_own(&hart->pt, cpu_base() + CPU_STACK + at);
+	*hart->cpu = (struct cpu){.hart = id};
+	hart->start = (struct hart_start){
+		.boot_satp = kernel.boot_satp,
+		.satp = vmm_riscv_satp(&hart->pt, 0),
+		.sp = cpu_base() + CPU_STACK + CPU_STACK_SIZE,
+		.distance = (uintptr_t)__image_start - kernel.load_pa,
+	};
+	check(vmm_pt_check(&hart->pt), "a hart's table");
+}
+
+void harts_init(uint64_t hart)
+{
+	const struct vmm_layout_area *arena =
+		kernel_area(kernel.va_bits, AREA_ARENA);
+
+	/* What is mapped there later has to appear in all roots. */
+	check(vmm_pt_prefill(&kernel.pt, arena->base, arena->size, NULL),
+		"prefill the arena");
+	init_hart(&harts[0], hart);
+	vmm_riscv_satp_write(harts[0].start.satp);
+	own_roots = true;
+	running = 1;
+}
+
+static uint64_t online(void)
+{
+	return __atomic_load_n(&running, __ATOMIC_ACQUIRE);
+}
+
+void harts_start(void)
+{
+	struct vmm_fdt_cpu node = {0};
+	uint64_t index = 1;
+
+	while (index < HARTS_MAX &&
+		vmm_fdt_cpu_next(&kernel.fdt, &node) == VMM_OK) {
+		struct hart *hart = &harts[index];
+
+		if (node.id == cpu_self()->hart)
+			continue;
+		init_hart(hart, node.id);
+		if (sbi_hart_start(
+			    node.id, __pa(hart_entry), __pa(&hart->start)) != 0)
+			fail("hart %u does not start", node.id);
+		/* One by one; it counts itself when it runs in its root. */
+		while (online() == index)
+			__asm__ volatile("" : : : "memory");
+		index++;
+	}
+	print("harts: %u, each on a root of its own, stack and struct at %x\n",
+		online(), cpu_base());
+}
+
+uint64_t harts_count(void)
+{
+	return online();
+}
+
+/* A hart sleeps until the boot hart asks it for something. */
+static void wait_for_question(const struct cpu *cpu)
+{
+	const uint64_t software = 2; /* SSIE and SSIP: woken by another hart */
+
+	__asm__ volatile("csrs sie, %0" : : "r"(software));
+	while (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) ==
+		cpu->answered) {
+		__asm__ volatile("wfi");
+		__asm__ volatile("csrc sip, %0" : : "r"(software) : "memory");
+	}
+}
+
+/* Called from hart_entry, on this hart's own root and stack. */
+void hart_main(uint64_t id)
+{
+	struct cpu *cpu = cpu_self();
+
+	expect(cpu->hart == id, "hart %u found the struct of hart %u", id,
+		cpu->hart);
+	expect(probe_store(cpu_base() + CPU_GUARD) == CAUSE_STORE_PAGE_FAULT,
+		"hart %u: the stack has no guard page", id);
+	__atomic_fetch_add(&running, 1, __ATOMIC_RELEASE);
+	for (;;) {
+		wait_for_question(cpu);
+		cpu->answer = probe_load(cpu->ask_va);
+		__atomic_store_n(&cpu->answered, cpu->asked, __ATOMIC_RELEASE);
+	}
+}
+
+uint64_t harts_load(uint64_t index, vmm_va_t va)
+{
+	struct cpu *cpu = harts[index].cpu;
+
+	if (index == 0)
+		return probe_load(va);
+	cpu->ask_va = va;
+	__atomic_store_n(&cpu->asked, cpu->asked + 1, __ATOMIC_RELEASE);
+	if (sbi_send_ipi(cpu->hart) != 0)
+		fail("hart %u cannot be woken", cpu->hart);
+	while (__atomic_load_n(&cpu->answered, __ATOMIC_ACQUIRE) != cpu->asked)
+		__asm__ volatile("" : : : "memory");
+	return cpu->answer;
+}
+
+void harts_flush(const struct vmm_tlb_gather *gather)
+{
+	struct vmm_tlb_plan plan = vmm_tlb_plan_make(gather);
+	uint64_t first = plan.all_addresses ? 0 : plan.first;
+	uint64_t size =
+		plan.all_addresses ? UINT64_MAX : plan.count << plan.shift;
+
+	if (!plan.needed)
+		return;
+	vmm_riscv_flush(gather, 0);
+	if (online() > 1 && sbi_remote_fence(first, size) != 0)
+		fail("the firmware has no remote fence");
+}

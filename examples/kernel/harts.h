@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The harts: each runs on a root of its own, which borrows the kernel's entries
+ * and differs in one, the area of cpu.h.
+ */
+#ifndef KERNEL_HARTS_H
+#define KERNEL_HARTS_H
+
+#include <vmm/tlb.h>
+#include <vmm/types.h>
+
+#define HARTS_MAX 8
+
+/* Move the boot hart to a root of its own. */
+void harts_init(uint64_t hart);
+
+/* Start all others that the devicetree names and wait until they run. */
+void harts_start(void);
+
+/* How many run. */
+uint64_t harts_count(void);
+
+/* Let hart @index, 0 to harts_count() - 1, load from @va: CAUSE_... */
+uint64_t harts_load(uint64_t index, vmm_va_t va);
+
+/* Flush on all harts what a gather says. */
+void harts_flush(const struct vmm_tlb_gather *gather);
+
+#endif /* KERNEL_HARTS_H */
