@@ -84,6 +84,23 @@ VMM_NODISCARD int vmm_dmap_add(
 	struct vmm_dmap *dmap, vmm_pa_t pa, uint64_t size, vmm_va_t va);
 
 /**
+ * vmm_dmap_grow() - Extend a window upwards.
+ * @dmap: The direct map.
+ * @va:   First virtual address of the window.
+ * @size: Its new size in bytes; not smaller than the old one.
+ *
+ * For memory that was added behind what the window shows. Map it first: from
+ * here on vmm_dmap_va() hands out pointers to it.
+ *
+ * Return: VMM_OK, or
+ *         VMM_ENOENT  no window starts there
+ *         VMM_EINVAL  smaller than it is, or either range wraps
+ *         VMM_EEXIST  the virtual range would overlap another window's
+ */
+VMM_NODISCARD int vmm_dmap_grow(
+	struct vmm_dmap *dmap, vmm_va_t va, uint64_t size);
+
+/**
  * vmm_dmap_remove() - Remove the window that starts at a virtual address.
  *
  * Return: VMM_OK, or VMM_ENOENT if none starts there.

@@ -8,17 +8,38 @@ void vmm_dmap_init(struct vmm_dmap *dmap, vmm_dmap_remap_fn remap, void *ctx)
 	dmap->remap_ctx = ctx;
 }
 
+/* The window that starts at @va, or count if none does. */
+static size_t find(const struct vmm_dmap *dmap, vmm_va_t va)
+{
+	size_t i = 0;
+
+	while (i < dmap->count && dmap->windows[i].va != va)
+		i++;
+	return i;
+}
+
+/* Does the range overlap a window other than number @self? */
+static bool overlaps(
+	const struct vmm_dmap *dmap, vmm_va_t va, uint64_t size, size_t self)
+{
+	for (size_t i = 0; i < dmap->count; i++) {
+		const struct vmm_dmap_window *window = &dmap->windows[i];
+
+		if (i != self &&
+			vmm_range_overlaps(window->va, window->size, va, size))
+			return true;
+	}
+	return false;
+}
+
 int vmm_dmap_add(struct vmm_dmap *dmap, vmm_pa_t pa, uint64_t size, vmm_va_t va)
 {
 	struct vmm_dmap_window *window;
 
 	if (!vmm_range_ok(pa, size) || !vmm_range_ok(va, size))
 		return VMM_EINVAL;
-	for (size_t i = 0; i < dmap->count; i++) {
-		window = &dmap->windows[i];
-		if (vmm_range_overlaps(window->va, window->size, va, size))
-			return VMM_EEXIST;
-	}
+	if (overlaps(dmap, va, size, dmap->count))
+		return VMM_EEXIST;
 	if (dmap->count == VMM_DMAP_WINDOWS_MAX)
 		return VMM_ENOSPC;
 	window = &dmap->windows[dmap->count++];
@@ -28,12 +49,26 @@ int vmm_dmap_add(struct vmm_dmap *dmap, vmm_pa_t pa, uint64_t size, vmm_va_t va)
 	return VMM_OK;
 }
 
+int vmm_dmap_grow(struct vmm_dmap *dmap, vmm_va_t va, uint64_t size)
+{
+	size_t i = find(dmap, va);
+
+	if (i == dmap->count)
+		return VMM_ENOENT;
+	if (size < dmap->windows[i].size ||
+		!vmm_range_ok(dmap->windows[i].pa, size) ||
+		!vmm_range_ok(va, size))
+		return VMM_EINVAL;
+	if (overlaps(dmap, va, size, i))
+		return VMM_EEXIST;
+	dmap->windows[i].size = size;
+	return VMM_OK;
+}
+
 int vmm_dmap_remove(struct vmm_dmap *dmap, vmm_va_t va)
 {
-	size_t i = 0;
+	size_t i = find(dmap, va);
 
-	while (i < dmap->count && dmap->windows[i].va != va)
-		i++;
 	if (i == dmap->count)
 		return VMM_ENOENT;
 	/* The order of the others says which comes first: keep it. */

@@ -91,6 +91,28 @@ TEST(unit_dmap_windows)
 	CHECK_EQ(vmm_dmap_check(&dmap), VMM_OK);
 }
 
+/* Memory was added behind a window: it grows, and no further than it can. */
+TEST(unit_dmap_grow)
+{
+	const vmm_va_t ram = 0xffffffc080000000;
+
+	open_windows();
+	CHECK_EQ(va_of(0x90000000, 1), 0);
+	CHECK_EQ(vmm_dmap_grow(&dmap, ram, 0x20000000), VMM_OK);
+	CHECK_EQ(va_of(0x90000000, 1), 0xffffffc090000000);
+	CHECK_EQ(va_of(0x8ffff000, 0x2000), 0xffffffc08ffff000);
+	CHECK_EQ(va_of(0xa0000000, 1), 0);
+	CHECK_EQ(vmm_dmap_grow(&dmap, ram, 0x1fffffff), VMM_EINVAL);
+	CHECK_EQ(vmm_dmap_grow(&dmap, ram + 1, 0x30000000), VMM_ENOENT);
+	CHECK_EQ(vmm_dmap_grow(&dmap, ram, UINT64_MAX), VMM_EINVAL);
+	CHECK_EQ(vmm_dmap_grow(&dmap, UINT64_MAX - 0xfff, 0x1001), VMM_EINVAL);
+	/* Up to the image's window, and not one byte into it. */
+	CHECK_EQ(vmm_dmap_grow(&dmap, ram, 0xffffffff80200000 - ram + 1),
+		VMM_EEXIST);
+	CHECK_EQ(vmm_dmap_grow(&dmap, ram, 0xffffffff80200000 - ram), VMM_OK);
+	CHECK_EQ(vmm_dmap_check(&dmap), VMM_OK);
+}
+
 /* The on-demand window of the microkernel's notes: the hook moves it to where
  * it is needed. */
 struct remap {
