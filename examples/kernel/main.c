@@ -173,9 +173,11 @@ void kernel_main(uint64_t hart)
 	vmm_memmap_moved(&kernel.map, kernel.map_entries);
 	init_dmap();
 	vmm_fdt_moved(&kernel.fdt, __va(kernel.fdt_pa));
-	check(vmm_fdt_mmu_type(&kernel.fdt, &offered, &harts), "devicetree");
-	print("\nlibvmm kernel: hart %u of %u, loaded at %x, running in %s, "
-	      "devicetree says sv%u\n\n",
+	/* Firmware disables harts whose nodes name no mode: then none is left. */
+	(void)!vmm_fdt_mmu_type(&kernel.fdt, &offered, &harts);
+	print("\nlibvmm kernel: hart %u, %u in the devicetree, loaded at %x, "
+	      "running in %s, "
+	      "devicetree says %u bits\n\n",
 		hart, (uint64_t)harts, kernel.load_pa, kernel.format->name,
 		(uint64_t)offered);
 	init_frames();
