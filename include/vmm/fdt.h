@@ -205,6 +205,7 @@ VMM_NODISCARD int vmm_fdt_node_find(const struct vmm_fdt *fdt, const char *path,
  * @fdt:  A checked tree.
  * @node: The node.
  *
+ * Cost:   O(properties of the node).
  * Return: true if it has no `status`, or the status is "okay" or "ok".
  */
 bool vmm_fdt_is_enabled(
@@ -219,6 +220,7 @@ bool vmm_fdt_is_enabled(
  *             out: PCI has 3, and vmm_fdt_prop_range() refuses what it cannot
  *             express.
  *
+ * Cost:   O(properties of the node).
  * Return: VMM_OK, or VMM_EINVAL if one of the two is not a 4-byte number.
  */
 VMM_NODISCARD int vmm_fdt_cells(const struct vmm_fdt *fdt,
@@ -234,6 +236,7 @@ VMM_NODISCARD int vmm_fdt_cells(const struct vmm_fdt *fdt,
  * @node: The node.
  * @prop: The cursor. Zeroed, it steps to the first property.
  *
+ * Cost:   O(bytes stepped over).
  * Return: true with the next property, false at the end (the cursor stays).
  */
 bool vmm_fdt_prop_next(const struct vmm_fdt *fdt,
@@ -272,6 +275,7 @@ VMM_NODISCARD int vmm_fdt_find_text(const struct vmm_fdt *fdt, const char *path,
  * @prop:      The property.
  * @value_out: Receives the number.
  *
+ * Cost:   O(1).
  * Return: VMM_OK, or VMM_EINVAL if the value has neither 4 nor 8 bytes.
  */
 VMM_NODISCARD int vmm_fdt_prop_number(
@@ -284,6 +288,7 @@ VMM_NODISCARD int vmm_fdt_prop_number(
  * @text_out: Receives a pointer into the blob; the string ends in 0 inside
  *            the value.
  *
+ * Cost:   O(bytes of the value up to the string's end).
  * Return: VMM_OK, or
  *         VMM_ENOENT  the list has no more than @index strings
  *         VMM_EINVAL  the value ends before that string does
@@ -296,6 +301,7 @@ VMM_NODISCARD int vmm_fdt_prop_text(
  * @prop: The property, e.g. `compatible`.
  * @text: The exact string.
  *
+ * Cost:   O(bytes of the value).
  * Return: true if so. An unterminated string at the end equals nothing.
  */
 bool vmm_fdt_prop_has_text(const struct vmm_fdt_prop *prop, const char *text);

@@ -178,7 +178,8 @@ VMM_NODISCARD int vmm_layout_find_kind(const struct vmm_layout *layout,
 
 /**
  * vmm_layout_pa() - The physical address behind a linear area's address.
- * @layout: The layout.
+ * @layout: A layout that vmm_layout_check() has passed: in a faulty one, areas
+ *          may share the address, and physical ranges may wrap.
  * @va:     Any address.
  * @pa_out: Receives the physical address.
  *

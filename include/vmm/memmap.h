@@ -78,6 +78,7 @@ struct vmm_memmap {
  *
  * Context: No function of this header takes a lock or calls a hook, but for
  *          the sink of the dump. The caller serialises changes to a map.
+ * Cost:    O(1).
  */
 void vmm_memmap_init(
 	struct vmm_memmap *map, struct vmm_mem_range *ranges, size_t max);
@@ -87,6 +88,8 @@ void vmm_memmap_init(
  * @map:    The map.
  * @ranges: Where the array is seen from now on: a map that was filled before
  *          paging holds a physical address.
+ *
+ * Cost: O(1).
  */
 static inline void vmm_memmap_moved(
 	struct vmm_memmap *map, struct vmm_mem_range *ranges)
@@ -192,7 +195,13 @@ bool vmm_memmap_frames_next(
  */
 uint64_t vmm_memmap_ram(const struct vmm_memmap *map, enum vmm_mem_kind kind);
 
-/* The name of a kind for people: "free", "loader", ... or "unknown". */
+/**
+ * vmm_mem_kind_name() - The name of a kind for people.
+ * @kind: Any number.
+ *
+ * Cost:   O(1).
+ * Return: A static string: "free", "loader", ... or "unknown".
+ */
 const char *vmm_mem_kind_name(unsigned kind);
 
 /**
@@ -210,7 +219,9 @@ VMM_NODISCARD int vmm_memmap_check(const struct vmm_memmap *map);
  * @sink: Receives the text: first and last byte, size, kind, RAM or not.
  *
  *   [0x0000000080000000-0x000000008003ffff]       256K  permanent ram
- *   [0x0000000080040000-0x000000009fffffff]    523904K  free      ram
+ *   [0x0000000080040000-0x000000009fffffff]    524032K  free      ram
+ *
+ * Cost: O(entries).
  */
 void vmm_memmap_dump(const struct vmm_memmap *map, const struct vmm_sink *sink);
 

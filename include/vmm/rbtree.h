@@ -119,6 +119,12 @@ static inline struct vmm_rb_node *vmm_rb_parent(const struct vmm_rb_node *node)
 	return (struct vmm_rb_node *)(node->parent_color & ~(uintptr_t)1);
 }
 
+/* Is a node red? A missing one, NULL, counts as black. For checks and dumps. */
+static inline bool vmm_rb_is_red(const struct vmm_rb_node *node)
+{
+	return node != NULL && (node->parent_color & 1) != 0;
+}
+
 /**
  * vmm_rb_insert_at() - Insert a node at the end of the caller's descent.
  * @tree:   The tree.

@@ -30,6 +30,9 @@ typedef uint64_t vmm_pfn_t; /* page frame number, pa >> VMM_PAGE_SHIFT */
 #define VMM_PAGE_SHIFT 12
 #define VMM_PAGE_SIZE  (UINT64_C(1) << VMM_PAGE_SHIFT)
 
+/* 2^64 bytes in pages: one past the last frame that an address can name. */
+#define VMM_PFN_END (UINT64_C(1) << (64 - VMM_PAGE_SHIFT))
+
 #define VMM_KIB(n) ((uint64_t)(n) << 10)
 #define VMM_MIB(n) ((uint64_t)(n) << 20)
 #define VMM_GIB(n) ((uint64_t)(n) << 30)

@@ -63,7 +63,7 @@ extern "C" {
 /* Request flags, see struct vmm_vmem_request. */
 enum {
 	VMM_VMEM_FIXED = 1u << 0,      /* exactly at .where, or fail */
-	VMM_VMEM_HINT = 1u << 1,       /* at .where if it is free there */
+	VMM_VMEM_HINT = 1u << 1,       /* at .where if that can be had */
 	VMM_VMEM_USE_RESERVE = 1u << 2 /* may take the reserved nodes */
 };
 
@@ -79,6 +79,8 @@ enum {
  * @arena:   Storage of the caller's. It must not move.
  * @quantum: Bytes; a power of two, mostly VMM_PAGE_SIZE. Every region starts
  *           and ends at a multiple of it.
+ *
+ * Cost: O(1).
  */
 void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum);
 
@@ -107,10 +109,17 @@ VMM_NODISCARD int vmm_vmem_donate(
  * allocation takes at most 2 nodes, so a reserve of 2 makes it certain.
  * The number may exceed the spare nodes of the moment; then ordinary requests
  * that need nodes fail until more are donated or freed.
+ *
+ * Cost: O(1).
  */
 void vmm_vmem_set_reserve(struct vmm_vmem *arena, size_t nodes);
 
-/* Spare nodes, the reserved ones included. */
+/**
+ * vmm_vmem_spare() - Count the spare nodes, the reserved ones included.
+ * @arena: The arena.
+ *
+ * Cost: O(1).
+ */
 static inline size_t vmm_vmem_spare(const struct vmm_vmem *arena)
 {
 	return arena->spare_count;
@@ -151,7 +160,9 @@ VMM_NODISCARD int vmm_vmem_remove(struct vmm_vmem *arena, vmm_va_t base);
  * vmm_vmem_free_all() - Free every used region.
  * @arena: The arena.
  *
- * With vmm_vmem_fini(), this destroys an arena that is in use. O(n log n).
+ * With vmm_vmem_fini(), this destroys an arena that is in use.
+ *
+ * Cost: O(n log n).
  */
 void vmm_vmem_free_all(struct vmm_vmem *arena);
 
@@ -174,6 +185,7 @@ VMM_NODISCARD int vmm_vmem_fini(struct vmm_vmem *arena);
  * Call it until it returns VMM_ENOENT: that many donations were made. The
  * latest comes first.
  *
+ * Cost:   O(1).
  * Return: VMM_OK, or
  *         VMM_ENOENT  nothing is left to take
  *         VMM_EBUSY   the arena is not closed
@@ -243,7 +255,7 @@ struct vmm_vmem_request {
  *
  * With VMM_VMEM_FIXED the region starts at @request->where or the call fails,
  * as vmm_vmem_alloc_at(). With VMM_VMEM_HINT it starts there if that is
- * aligned and free, and anywhere otherwise.
+ * aligned and free and there are nodes for the cut, and anywhere otherwise.
  *
  * Anywhere with an alignment above the quantum is best fit within a bound: of
  * the free regions that are large enough for @size, the VMM_VMEM_PROBES
@@ -302,34 +314,62 @@ VMM_NODISCARD int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base);
 VMM_NODISCARD int vmm_vmem_free_region(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *region);
 
-/* Look up used regions; NULL stands for "none". */
+/* Look up used regions. Handles stay valid until the region is freed. */
 
-/* The used region that starts at @base exactly. O(log n). */
+/**
+ * vmm_vmem_find() - The used region that starts at an address exactly.
+ * @arena: The arena.
+ * @base:  Any address.
+ *
+ * Cost:   O(log n).
+ * Return: The region, or NULL: there is none.
+ */
 const struct vmm_vmem_region *vmm_vmem_find(
 	const struct vmm_vmem *arena, vmm_va_t base);
 
-/* The used region that @addr lies in. O(log n). */
+/**
+ * vmm_vmem_find_containing() - The used region that an address lies in.
+ * @arena: The arena.
+ * @addr:  Any address.
+ *
+ * Cost:   O(log n).
+ * Return: The region, or NULL: there is none.
+ */
 const struct vmm_vmem_region *vmm_vmem_find_containing(
 	const struct vmm_vmem *arena, vmm_va_t addr);
 
-/*
- * The last used region that starts at or below @addr. O(log n). It may end
- * before @addr: to ask what is at an address, use vmm_vmem_find_containing().
- * With UINT64_MAX: the last used region of all.
+/**
+ * vmm_vmem_floor() - The last used region that starts at or below an address.
+ * @arena: The arena.
+ * @addr:  Any address; with UINT64_MAX, the last used region of all.
+ *
+ * It may end before @addr: to ask what is at an address, use
+ * vmm_vmem_find_containing().
+ *
+ * Cost:   O(log n).
+ * Return: The region, or NULL: there is none.
  */
 const struct vmm_vmem_region *vmm_vmem_floor(
 	const struct vmm_vmem *arena, vmm_va_t addr);
 
-/*
- * The first used region that starts at or above @addr. O(log n). With 0: the
- * first used region of all.
+/**
+ * vmm_vmem_ceiling() - The first used region that starts at or above an address.
+ * @arena: The arena.
+ * @addr:  Any address; with 0, the first used region of all.
+ *
+ * Cost:   O(log n).
+ * Return: The region, or NULL: there is none.
  */
 const struct vmm_vmem_region *vmm_vmem_ceiling(
 	const struct vmm_vmem *arena, vmm_va_t addr);
 
-/*
- * The used region after and before a used region, by address. O(log n), O(n)
- * for a walk over all.
+/**
+ * vmm_vmem_next(), vmm_vmem_prev() - The used region after, and before, another.
+ * @arena:  The arena.
+ * @region: A used region of it.
+ *
+ * Cost:   O(log n); a walk over all is O(n).
+ * Return: The region, or NULL: @region is the last, or the first.
  */
 const struct vmm_vmem_region *vmm_vmem_next(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region);
@@ -338,20 +378,33 @@ const struct vmm_vmem_region *vmm_vmem_prev(
 
 /* Look up and walk all regions, used and free. */
 
-/* The region, used or free, that @addr lies in. NULL outside all spans. */
+/**
+ * vmm_vmem_region_find() - The region, used or free, that an address lies in.
+ * @arena: The arena.
+ * @addr:  Any address.
+ *
+ * Cost:   O(log n).
+ * Return: The region, or NULL: the address is in no span.
+ */
 const struct vmm_vmem_region *vmm_vmem_region_find(
 	const struct vmm_vmem *arena, vmm_va_t addr);
 
-/*
- * The first region of all, and the one after @region, by address; O(1). NULL
- * at the end. A gap between two regions is a gap between two spans.
+/**
+ * vmm_vmem_region_first(), vmm_vmem_region_next() - Walk all regions by address.
+ * @arena:  The arena.
+ * @region: A region of it, used or free.
+ *
+ * A gap between two regions is a gap between two spans.
+ *
+ * Cost:   O(1).
+ * Return: The region, or NULL: there is none, or no more.
  */
 const struct vmm_vmem_region *vmm_vmem_region_first(
 	const struct vmm_vmem *arena);
 const struct vmm_vmem_region *vmm_vmem_region_next(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region);
 
-/* Read a region. */
+/* Read a region. O(1), all of them. */
 
 static inline vmm_va_t vmm_vmem_region_base(
 	const struct vmm_vmem_region *region)
@@ -378,30 +431,26 @@ static inline const struct vmm_vmem_tags *vmm_vmem_region_tags(
 	return &region->as.used.tags;
 }
 
-/* Replace the tags of a used region of @arena. */
+/**
+ * vmm_vmem_region_set_tags() - Replace the tags of a used region.
+ * @arena:  The arena that the region is of.
+ * @region: The region.
+ * @tags:   Copied.
+ *
+ * Cost: O(1).
+ */
 void vmm_vmem_region_set_tags(struct vmm_vmem *arena,
 	const struct vmm_vmem_region *region, const struct vmm_vmem_tags *tags);
 
 /* Statistics, check and dump. */
 
-/*
- * Sums are in bytes; a sum of 2^64, when spans cover the whole address space,
- * is given as 2^64 - 1.
+/**
+ * vmm_vmem_stat() - Report counts and sums.
+ * @arena:    The arena.
+ * @stat_out: Receives them. Nodes in use are spans + used + free.
+ *
+ * Cost: O(log n).
  */
-struct vmm_vmem_stat {
-	uint64_t size; /* of all spans */
-	uint64_t used_size;
-	uint64_t free_size;
-	uint64_t largest_free; /* the largest request that can succeed */
-	size_t span_count;
-	size_t used_count; /* regions */
-	size_t free_count;
-	size_t node_count;  /* donated */
-	size_t spare_count; /* of these, not in use */
-	size_t reserve;
-};
-
-/* Report counts and sums. Nodes in use are spans + used + free. O(log n). */
 void vmm_vmem_stat(
 	const struct vmm_vmem *arena, struct vmm_vmem_stat *stat_out);
 
@@ -417,12 +466,22 @@ void vmm_vmem_stat(
  */
 VMM_NODISCARD int vmm_vmem_check(const struct vmm_vmem *arena);
 
-/* Print spans and regions, a line each, in address order. */
+/**
+ * vmm_vmem_dump() - Print spans and regions, a line each, by address.
+ * @arena: The arena.
+ * @sink:  Receives the text.
+ *
+ * Cost: O(n).
+ */
 void vmm_vmem_dump(const struct vmm_vmem *arena, const struct vmm_sink *sink);
 
-/*
- * Print the three trees as a graph for Graphviz, "dot -Tsvg". Pair links are
- * the dashed lines between the two free trees.
+/**
+ * vmm_vmem_dump_dot() - Print the three trees as a graph for Graphviz.
+ * @arena: The arena.
+ * @sink:  Receives the text, for "dot -Tsvg". Pair links are the dashed lines
+ *         between the two free trees.
+ *
+ * Cost: O(n).
  */
 void vmm_vmem_dump_dot(
 	const struct vmm_vmem *arena, const struct vmm_sink *sink);

@@ -90,8 +90,10 @@ struct vmm_vmem_chunk {
  *       In key order, the used tree, the free tree by address and the span
  *       tree hold exactly the used regions, free regions and markers of the
  *       chain; the free tree by size ascends strictly by (size, base)
- *   I6  all nodes of the donated chunks are spare or in the chain; the spare
- *       list holds as many as its counter says
+ *   I6  a chunk's header is the first aligned address of its memory, and its
+ *       count is what its size has room for; the counts add up to node_count,
+ *       and so do the spare nodes and those in the chain; the spare list
+ *       holds as many nodes, all marked as spare, as its counter says
  *   I7  the sizes of all spans, and of all used regions, add up
  */
 struct vmm_vmem {
@@ -111,6 +113,23 @@ struct vmm_vmem {
 	struct vmm_vmem_region *spare; /* through link[1] */
 	struct vmm_vmem_chunk *chunks;
 	struct vmm_vmem_region head;
+};
+
+/*
+ * What vmm_vmem_stat() reports. Sums are in bytes; a sum of 2^64, when spans cover the whole address space,
+ * is given as 2^64 - 1.
+ */
+struct vmm_vmem_stat {
+	uint64_t size; /* of all spans */
+	uint64_t used_size;
+	uint64_t free_size;
+	uint64_t largest_free; /* the largest request that can succeed */
+	size_t span_count;
+	size_t used_count; /* regions */
+	size_t free_count;
+	size_t node_count;  /* donated */
+	size_t spare_count; /* of these, not in use */
+	size_t reserve;
 };
 
 #ifdef __cplusplus

@@ -52,9 +52,8 @@
 #define HEADER_SIZE_STRINGS 32
 #define HEADER_SIZE_STRUCT  36
 
-#define MAGIC	      0xd00dfeed
-#define VERSION	      17 /* the first one that has size_dt_struct */
-#define RESERVE_ENTRY 16 /* an entry of the reservation block: two numbers */
+#define MAGIC	0xd00dfeed
+#define VERSION 17 /* the first one that has size_dt_struct */
 
 static uint32_t word(const unsigned char *blob, uint32_t at)
 {
@@ -124,15 +123,18 @@ int vmm_fdt_token(
 		return VMM_EINVAL;
 	token->tag = word(fdt->blob + fdt->struct_at, at);
 	token->next = at + 4;
-	/* No switch: its jump table could hold absolute addresses. */
-	if (token->tag == FDT_BEGIN_NODE)
+	switch (token->tag) {
+	case FDT_BEGIN_NODE:
 		return token_node(fdt, at + 4, token);
-	if (token->tag == FDT_PROP)
+	case FDT_PROP:
 		return token_prop(fdt, at + 4, token);
-	if (token->tag == FDT_END_NODE || token->tag == FDT_NOP ||
-		token->tag == FDT_END)
+	case FDT_END_NODE:
+	case FDT_NOP:
+	case FDT_END:
 		return VMM_OK;
-	return VMM_EINVAL;
+	default:
+		return VMM_EINVAL;
+	}
 }
 
 /* What the walk over the structure block has seen so far. */
@@ -194,7 +196,7 @@ static int check_reserve(struct vmm_fdt *fdt)
 
 	if (at < VMM_FDT_HEADER_SIZE || at > fdt->size || (at & 7) != 0)
 		return VMM_EINVAL;
-	for (; fdt->size - at >= RESERVE_ENTRY; at += RESERVE_ENTRY) {
+	for (; fdt->size - at >= FDT_RESERVE_ENTRY; at += FDT_RESERVE_ENTRY) {
 		const unsigned char *entry = fdt->blob + at;
 
 		if (vmm_fdt_be64(entry) == 0 && vmm_fdt_be64(entry + 8) == 0)

@@ -110,7 +110,8 @@ static int block_next(const struct vmm_fdt *fdt, struct vmm_fdt_mem *mem)
 	mem->source = VMM_FDT_MEM_BLOCK;
 	while (mem->index < fdt->reserve_count) {
 		const unsigned char *entry =
-			fdt->blob + fdt->reserve_at + (size_t)mem->index * 16;
+			fdt->blob + fdt->reserve_at +
+			(size_t)mem->index * FDT_RESERVE_ENTRY;
 
 		mem->index++;
 		mem->base = vmm_fdt_be64(entry);

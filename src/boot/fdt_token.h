@@ -15,6 +15,9 @@
 #define FDT_NOP	       4
 #define FDT_END	       9
 
+/* Bytes of an entry of the reservation block, two numbers: 5.3.2 Format. */
+#define FDT_RESERVE_ENTRY 16
+
 struct vmm_fdt_token {
 	uint32_t tag;
 	uint32_t next;		    /* offset of the next token */

@@ -22,7 +22,7 @@
  *    it collides with, an area or the hole. Each push goes beyond the end of
  *    one of them for good, so there are at most n + 1.
  */
-#include "boot/layout.h"
+#include "boot/layout_internal.h"
 
 /* The findings of a check: counted all, stored as far as there is room. */
 struct report {

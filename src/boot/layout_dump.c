@@ -2,7 +2,7 @@
 /*
  * Layouts in words: the faults of one, and its table by address.
  */
-#include "boot/layout.h"
+#include "boot/layout_internal.h"
 
 #include "core/text.h"
 
@@ -153,6 +153,15 @@ void vmm_layout_fault_dump(const struct vmm_layout *layout,
 	vmm_text_str(sink, "\n");
 }
 
+/* The same for the size that does not fit in 64 bits. */
+static size_t put_everything(const struct vmm_sink *sink)
+{
+	static const char text[] = "16 EiB";
+
+	vmm_text_str(sink, text);
+	return sizeof(text) - 1;
+}
+
 /*
  * One line of the table, up to where the name stands. Names line up behind all
  * usual sizes; the hole's is no use to anybody and left out.
@@ -161,18 +170,23 @@ static void put_range(
 	const struct vmm_sink *sink, vmm_va_t first, vmm_va_t last, bool sized)
 {
 	const size_t width = 9;
-	uint64_t size = last - first + 1;
+	uint64_t size = last - first + 1; /* 0: all 2^64 */
 	size_t used = 0;
 
 	vmm_text_range(sink, first, size);
 	vmm_text_str(sink, " ");
-	if (sized)
+	if (sized && size != 0)
 		used = put_size(sink, size);
+	else if (sized)
+		used = put_everything(sink);
 	vmm_text_pad(sink, "", used < width ? width - used : 0);
 	vmm_text_str(sink, " ");
 }
 
-/* Print [first, last], which no area claims, with the hole set apart. */
+/*
+ * Print [first, last], which no area claims, with the hole set apart. With 64
+ * bits there is none, and no halves to cut the gap into.
+ */
 static void put_gap(const struct vmm_layout *layout,
 	const struct vmm_sink *sink, vmm_va_t first, vmm_va_t last)
 {
@@ -183,7 +197,7 @@ static void put_gap(const struct vmm_layout *layout,
 		bool hole = first > low_last && first < high_first;
 		vmm_va_t end = last;
 
-		if (first <= low_last && end > low_last)
+		if (layout->va_bits < 64 && first <= low_last && end > low_last)
 			end = low_last;
 		else if (hole && end >= high_first)
 			end = high_first - 1;

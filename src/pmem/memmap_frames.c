@@ -18,9 +18,6 @@
  */
 #include <vmm/memmap.h>
 
-/* One frame past the last that an address can name. */
-#define FRAMES_END (UINT64_C(1) << (64 - VMM_PAGE_SHIFT))
-
 static vmm_pa_t entry_last(const struct vmm_mem_range *r)
 {
 	return vmm_range_last(r->base, r->size);
@@ -83,7 +80,7 @@ static bool stride(const struct vmm_memmap *map, size_t *i, vmm_pfn_t pfn,
 		uint64_t whole;
 		uint32_t kind;
 
-		if (pfn >= FRAMES_END)
+		if (pfn >= VMM_PFN_END)
 			return false;
 		if (entry_last(r) < pa) {
 			(*i)++;
@@ -116,7 +113,7 @@ bool vmm_memmap_frames_next(
 	const struct vmm_memmap *map, struct vmm_mem_frames *frames)
 {
 	vmm_pfn_t pfn = frames->first + frames->count;
-	size_t i = entry_at(map, pfn < FRAMES_END ? vmm_pfn_to_pa(pfn) : 0);
+	size_t i = entry_at(map, pfn < VMM_PFN_END ? vmm_pfn_to_pa(pfn) : 0);
 	struct vmm_mem_frames run;
 	struct vmm_mem_frames more;
 

@@ -6,7 +6,7 @@
  * lines against the ranges (I3), while the words that the sets should have are
  * put together and compared 64 blocks at a time (I4), and at last the sums (I5).
  */
-#include "pmem/pmem_impl.h"
+#include "pmem/pmem_internal.h"
 
 /* What is carried from block to block. */
 struct tally {
@@ -23,8 +23,8 @@ static bool layout_ok(const struct vmm_pmem *pmem)
 	if (pmem->meta == NULL ||
 		!vmm_is_aligned((uintptr_t)pmem->meta, VMM_PMEM_META_ALIGN))
 		return false;
-	if (pmem->count == 0 || pmem->first >= PFN_END ||
-		pmem->count > PFN_END - pmem->first)
+	if (pmem->count == 0 || pmem->first >= VMM_PFN_END ||
+		pmem->count > VMM_PFN_END - pmem->first)
 		return false;
 	should = *pmem;
 	vmm_pmem_layout(&should);

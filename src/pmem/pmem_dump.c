@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a zone tells people: its counts, its runs, a text. */
 #include "core/text.h"
-#include "pmem/pmem_impl.h"
+#include "pmem/pmem_internal.h"
 
 void vmm_pmem_stat(const struct vmm_pmem *pmem, struct vmm_pmem_stat *stat_out)
 {

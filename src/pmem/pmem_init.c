@@ -14,7 +14,7 @@
  * releases the other kinds later. For 1 GiB the parts take 32768, 2048 and 720
  * bytes.
  */
-#include "pmem/pmem_impl.h"
+#include "pmem/pmem_internal.h"
 
 /* Entries that the place of the metadata adds, when it is cut out of a range. */
 #define RANGES_FOR_META 2
@@ -63,7 +63,7 @@ static int survey(const struct vmm_memmap *map,
 	*s = (struct survey){0};
 	/* Only whole frames; neither rounding can wrap. */
 	s->low = min == 0 ? 0 : vmm_pa_to_pfn(min - 1) + 1;
-	s->end = last == UINT64_MAX ? PFN_END : vmm_pa_to_pfn(last + 1);
+	s->end = last == UINT64_MAX ? VMM_PFN_END : vmm_pa_to_pfn(last + 1);
 	while (next(map, s, &walk, &r)) {
 		if (s->ranges == 0)
 			s->first = r.first;
@@ -164,8 +164,12 @@ int vmm_pmem_init(struct vmm_pmem *pmem, const struct vmm_memmap *map,
 	struct frame_range r;
 	int err;
 
-	VMM_ASSERT(meta != NULL);
-	if (!vmm_is_aligned((uintptr_t)meta, VMM_PMEM_META_ALIGN))
+	/*
+	 * An error, not a bug: where the metadata goes depends on the map, and
+	 * the lowest free memory of a machine may begin at address 0.
+	 */
+	if (meta == NULL ||
+		!vmm_is_aligned((uintptr_t)meta, VMM_PMEM_META_ALIGN))
 		return VMM_EINVAL;
 	err = survey(map, config, &s);
 	if (err == VMM_OK)
@@ -186,6 +190,7 @@ int vmm_pmem_init(struct vmm_pmem *pmem, const struct vmm_memmap *map,
 
 void vmm_pmem_rebase(struct vmm_pmem *pmem, void *meta)
 {
+	/* A bug: the caller has chosen this address itself. */
 	VMM_ASSERT(meta != NULL);
 	VMM_ASSERT(vmm_is_aligned((uintptr_t)meta, VMM_PMEM_META_ALIGN));
 	pmem->meta = meta;

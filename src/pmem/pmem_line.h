@@ -8,8 +8,8 @@
  * with & >> 2 wherever four do (Warren, Hacker's Delight, 6-3); a mask then
  * keeps the aligned starts. For orders 7 and 8 whole words are looked at.
  */
-#ifndef PMEM_PMEM_LINE_H
-#define PMEM_PMEM_LINE_H
+#ifndef VMM_PMEM_LINE_H
+#define VMM_PMEM_LINE_H
 
 #include <vmm/pmem.h>
 
@@ -193,4 +193,4 @@ static inline unsigned line_count(const uint64_t *line)
 	return count;
 }
 
-#endif /* PMEM_PMEM_LINE_H */
+#endif /* VMM_PMEM_LINE_H */

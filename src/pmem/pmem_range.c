@@ -12,7 +12,7 @@
  *
  *      [-------- free --------]  ->  [- free -][ perm. ][-- free --]
  */
-#include "pmem/pmem_impl.h"
+#include "pmem/pmem_internal.h"
 
 /* Index of the first range that ends above @pfn, or the count. */
 static uint32_t range_at(const struct vmm_pmem *pmem, vmm_pfn_t pfn)

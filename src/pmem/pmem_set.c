@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs of blocks into and out of the set of whole free blocks, a word at a
- * time. This is what makes a zone of 1 TiB start in milliseconds.
+ * time: a zone begins with runs of thousands of blocks, and one step down a tree
+ * for each would be most of its start.
  */
 #include "pmem/pmem_set.h"
 

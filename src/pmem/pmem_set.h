@@ -14,10 +14,10 @@
  * A block's bit is its index plus skew, so that bit 0 of a word is a multiple
  * of 64 blocks from address 0: large aligned runs are then aligned bits.
  */
-#ifndef PMEM_PMEM_SET_H
-#define PMEM_PMEM_SET_H
+#ifndef VMM_PMEM_SET_H
+#define VMM_PMEM_SET_H
 
-#include "pmem/pmem_impl.h"
+#include "pmem/pmem_internal.h"
 
 static inline void set_insert(struct vmm_pmem *pmem, unsigned order, uint64_t b)
 {
@@ -90,4 +90,4 @@ static inline uint64_t set_last(const struct vmm_pmem *pmem, unsigned order)
 void vmm_pmem_set_insert_run(struct vmm_pmem *pmem, uint64_t b, uint64_t count);
 void vmm_pmem_set_remove_run(struct vmm_pmem *pmem, uint64_t b, uint64_t count);
 
-#endif /* PMEM_PMEM_SET_H */
+#endif /* VMM_PMEM_SET_H */

@@ -27,12 +27,6 @@
 
 #define RED ((uintptr_t)1)
 
-/* A missing child counts as black. */
-static bool is_red(const struct vmm_rb_node *node)
-{
-	return node != NULL && (node->parent_color & RED) != 0;
-}
-
 static void set_red(struct vmm_rb_node *node)
 {
 	node->parent_color |= RED;
@@ -99,7 +93,7 @@ static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 {
 	struct vmm_rb_node *parent = vmm_rb_parent(node);
 
-	while (is_red(parent)) {
+	while (vmm_rb_is_red(parent)) {
 		/* A red node is not the root: there is a grandparent. */
 		struct vmm_rb_node *grand = vmm_rb_parent(parent);
 		unsigned side = side_of(grand, parent);
@@ -114,7 +108,7 @@ static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 		 *    /            /
 		 *   n            n
 		 */
-		if (is_red(uncle)) {
+		if (vmm_rb_is_red(uncle)) {
 			set_black(parent);
 			set_black(uncle);
 			set_red(grand);
@@ -208,7 +202,7 @@ static struct vmm_rb_node *settle_sibling(
 	 *      / \         / \
 	 *     C   D       N   C
 	 */
-	if (is_red(sibling)) {
+	if (vmm_rb_is_red(sibling)) {
 		set_black(sibling);
 		set_red(parent);
 		rotate(tree, parent, side);
@@ -225,7 +219,8 @@ static struct vmm_rb_node *settle_sibling(
 	 *                          \
 	 *                           D
 	 */
-	if (!is_red(sibling->child[!side]) && is_red(sibling->child[side])) {
+	if (!vmm_rb_is_red(sibling->child[!side]) &&
+		vmm_rb_is_red(sibling->child[side])) {
 		set_black(sibling->child[side]);
 		set_red(sibling);
 		rotate(tree, sibling, !side);
@@ -257,8 +252,8 @@ static void erase_fixup(
 		 *      / \         / \
 		 *    (c)  d       N  (c)
 		 */
-		if (is_red(sibling->child[!side])) {
-			if (is_red(parent))
+		if (vmm_rb_is_red(sibling->child[!side])) {
+			if (vmm_rb_is_red(parent))
 				set_red(sibling);
 			set_black(parent);
 			set_black(sibling->child[!side]);
@@ -277,7 +272,7 @@ static void erase_fixup(
 		 *     C   D           C   D
 		 */
 		set_red(sibling);
-		if (is_red(parent)) {
+		if (vmm_rb_is_red(parent)) {
 			set_black(parent);
 			return;
 		}
@@ -303,9 +298,9 @@ static void unlink_simple(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 		side = side_of(parent, node);
 	relink(tree, parent, node, child);
 	if (child != NULL) {
-		VMM_ASSERT(is_red(child));
+		VMM_ASSERT(vmm_rb_is_red(child));
 		child->parent_color = (uintptr_t)parent;
-	} else if (!is_red(node)) {
+	} else if (!vmm_rb_is_red(node)) {
 		erase_fixup(tree, parent, side);
 	}
 }

@@ -16,11 +16,6 @@ struct tour {
 	size_t height; /* black nodes on a whole path; 0: none was seen yet */
 };
 
-static bool is_red(const struct vmm_rb_node *node)
-{
-	return (node->parent_color & 1) != 0;
-}
-
 /* Can this be a node's address? Only then may it be looked at. */
 static bool is_node(const struct vmm_rb_node *node)
 {
@@ -34,7 +29,7 @@ static bool child_ok(
 	if (child == NULL)
 		return true;
 	return is_node(child) && vmm_rb_parent(child) == node &&
-	       !(is_red(node) && is_red(child));
+	       !(vmm_rb_is_red(node) && vmm_rb_is_red(child));
 }
 
 /* Everything about one node, at the tour's first visit. */
@@ -48,7 +43,7 @@ static bool enter(struct tour *tour, const struct vmm_rb_node *node)
 	tour->left--;
 	if (!child_ok(node, left) || !child_ok(node, right))
 		return false;
-	tour->black += !is_red(node);
+	tour->black += !vmm_rb_is_red(node);
 	if (left != NULL && right != NULL)
 		return left != right;
 	/* I3: here ends a path. */
@@ -82,7 +77,7 @@ int vmm_rb_check(const struct vmm_rb_tree *tree, size_t count)
 			to = node->child[VMM_RB_RIGHT];
 		}
 		if (to == parent)
-			tour.black -= !is_red(node);
+			tour.black -= !vmm_rb_is_red(node);
 		from = node;
 		node = to;
 	}

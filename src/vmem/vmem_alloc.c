@@ -159,6 +159,16 @@ static int validate(
 	return VMM_OK;
 }
 
+/* Can the place of the hint be had, with the nodes that it takes? */
+static bool cut_hint(const struct vmm_vmem *arena,
+	const struct vmm_vmem_request *request, uint64_t size, uint64_t align,
+	struct vmm_vmem_cut *cut)
+{
+	return vmm_is_aligned(request->where, align) &&
+	       cut_at(arena, request->where, size, cut) &&
+	       vmm_vmem_node_has(arena, nodes_needed(cut), request->flags);
+}
+
 /* Choose the range for a well-formed request. */
 static int choose(const struct vmm_vmem *arena,
 	const struct vmm_vmem_request *request, struct vmm_vmem_cut *cut)
@@ -178,8 +188,8 @@ static int choose(const struct vmm_vmem *arena,
 			return refusal(arena, where, size);
 		return VMM_OK;
 	}
-	if ((request->flags & VMM_VMEM_HINT) && vmm_is_aligned(where, align) &&
-		cut_at(arena, where, size, cut))
+	if ((request->flags & VMM_VMEM_HINT) &&
+		cut_hint(arena, request, size, align, cut))
 		return VMM_OK;
 	return cut_anywhere(arena, size, align, cut) ? VMM_OK : VMM_ENOSPC;
 }

@@ -174,6 +174,22 @@ static bool check_sizes(const struct vmm_vmem *arena)
 	return true;
 }
 
+/*
+ * I6: is the header where its memory says, with as many nodes as that holds?
+ * In numbers, not pointers: what is broken may point anywhere.
+ */
+static bool check_chunk(const struct vmm_vmem_chunk *chunk)
+{
+	size_t skip;
+
+	if ((uintptr_t)chunk % _Alignof(struct vmm_vmem_chunk) != 0)
+		return false;
+	skip = vmm_vmem_chunk_skip(chunk->memory);
+	return (uintptr_t)chunk - (uintptr_t)chunk->memory == skip &&
+	       chunk->count != 0 &&
+	       chunk->count == vmm_vmem_chunk_count(chunk->memory, chunk->size);
+}
+
 /* I6. The sums are compared by subtraction, so that they cannot overflow. */
 static bool check_nodes(const struct vmm_vmem *arena)
 {
@@ -182,8 +198,7 @@ static bool check_nodes(const struct vmm_vmem *arena)
 	size_t left = arena->node_count;
 
 	for (; chunk != NULL; chunk = chunk->next) {
-		if ((uintptr_t)chunk % _Alignof(struct vmm_vmem_chunk) != 0 ||
-			chunk->count == 0 || chunk->count > left)
+		if (!check_chunk(chunk) || chunk->count > left)
 			return false;
 		left -= chunk->count;
 	}
@@ -198,7 +213,7 @@ static bool check_nodes(const struct vmm_vmem *arena)
 	return left == 0;
 }
 
-/* The counters agree with each other; then their sums do not overflow. */
+/* I6: spare nodes and those in the chain are all there are. */
 static bool check_counts(const struct vmm_vmem *arena)
 {
 	size_t left = arena->node_count;

@@ -100,7 +100,7 @@ static void dot_node(const struct vmm_sink *sink, const struct tree_view *view,
 	vmm_text_str(sink, "\\n");
 	vmm_text_size(sink, region->size, 0);
 	vmm_text_str(sink, "\", color=");
-	vmm_text_str(sink, node->parent_color & 1 ? "red" : "black");
+	vmm_text_str(sink, vmm_rb_is_red(node) ? "red" : "black");
 	vmm_text_str(sink, "];\n");
 	for (unsigned dir = VMM_RB_LEFT; dir <= VMM_RB_RIGHT; dir++) {
 		if (node->child[dir] == NULL)

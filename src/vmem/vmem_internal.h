@@ -34,6 +34,27 @@ static inline vmm_va_t vmm_vmem_last(const struct vmm_vmem_region *region)
 	return vmm_range_last(region->base, region->size);
 }
 
+/* Both structures consist of words, pointers and 64-bit numbers. */
+#define VMM_VMEM_ALIGN _Alignof(struct vmm_vmem_region)
+_Static_assert(VMM_VMEM_ALIGN % _Alignof(struct vmm_vmem_chunk) == 0 &&
+		       sizeof(struct vmm_vmem_chunk) % VMM_VMEM_ALIGN == 0,
+	"nodes follow the header directly");
+
+/* Bytes of donated memory before its header, so that this is aligned. */
+static inline size_t vmm_vmem_chunk_skip(const void *memory)
+{
+	return (size_t)(-(uintptr_t)memory % VMM_VMEM_ALIGN);
+}
+
+/* How many nodes @size donated bytes hold; 0 if they are too few for one. */
+static inline size_t vmm_vmem_chunk_count(const void *memory, size_t size)
+{
+	size_t head =
+		vmm_vmem_chunk_skip(memory) + sizeof(struct vmm_vmem_chunk);
+
+	return size < head ? 0 : (size - head) / sizeof(struct vmm_vmem_region);
+}
+
 /* vmem_nodes.c: the spare nodes */
 
 /* Can a request with @flags take @count nodes? */

@@ -15,37 +15,31 @@
  */
 #include "vmem/vmem_internal.h"
 
-/* Both structures consist of words, pointers and 64-bit numbers. */
-#define ALIGN _Alignof(struct vmm_vmem_region)
-_Static_assert(ALIGN % _Alignof(struct vmm_vmem_chunk) == 0 &&
-		       sizeof(struct vmm_vmem_chunk) % ALIGN == 0,
-	"nodes follow the header directly");
 _Static_assert(sizeof(struct vmm_vmem_region) <= 128,
 	"a region costs at most 128 bytes");
 
 int vmm_vmem_donate(struct vmm_vmem *arena, void *memory, size_t size)
 {
-	size_t skip = (size_t)(-(uintptr_t)memory % ALIGN);
-	size_t head = skip + sizeof(struct vmm_vmem_chunk);
+	size_t count = vmm_vmem_chunk_count(memory, size);
 	struct vmm_vmem_chunk *chunk;
 	struct vmm_vmem_region *nodes;
 
 	VMM_ASSERT(memory != NULL);
 	VMM_ASSERT(arena->quantum != 0);
 
-	if (size < head + sizeof(struct vmm_vmem_region))
+	if (count == 0)
 		return VMM_EINVAL;
-	chunk = (void *)((char *)memory + skip);
+	chunk = (void *)((char *)memory + vmm_vmem_chunk_skip(memory));
 	chunk->memory = memory;
 	chunk->size = size;
-	chunk->count = (size - head) / sizeof(struct vmm_vmem_region);
+	chunk->count = count;
 	chunk->next = arena->chunks;
 	arena->chunks = chunk;
-	arena->node_count += chunk->count;
+	arena->node_count += count;
 
 	/* From the end, so that the nodes are handed out in memory order. */
 	nodes = (void *)(chunk + 1);
-	for (size_t i = chunk->count; i > 0; i--)
+	for (size_t i = count; i > 0; i--)
 		vmm_vmem_node_put(arena, &nodes[i - 1]);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;

@@ -2,7 +2,7 @@
 /* Break each field and each kind of metadata; the check must notice. */
 #include <vmm/pmem.h>
 
-#include "pmem/pmem_impl.h"
+#include "pmem/pmem_internal.h"
 #include "support/test.h"
 
 #define BASE UINT64_C(0x80000000)

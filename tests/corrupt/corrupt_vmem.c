@@ -12,6 +12,8 @@
 static struct vmm_vmem arena;
 static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
 
+static uint64_t more[VMM_VMEM_NODES_SIZE(4) / 8];
+
 /* The nodes of the one chunk. */
 static struct vmm_vmem_region *node(unsigned i)
 {
@@ -393,10 +395,65 @@ TEST(corrupt_vmem_lost_node)
 	expect_corrupt();
 }
 
+/*
+ * I6: a header that tells another memory, size or count than it was given. The
+ * memory is exactly as large as its nodes, so a byte less is a node less.
+ */
+TEST(corrupt_vmem_chunk)
+{
+	static const size_t steps[] = {1, 4, 8, sizeof(struct vmm_vmem_region),
+		sizeof(struct vmm_vmem_chunk), 4096};
+	static const size_t sizes[] = {0, 1, sizeof(struct vmm_vmem_chunk),
+		VMM_VMEM_NODES_SIZE(1), VMM_VMEM_NODES_SIZE(NODES) - 1,
+		VMM_VMEM_NODES_SIZE(NODES + 1), SIZE_MAX};
+
+	for (unsigned i = 0; i < 12; i++) {
+		size_t step = i & 1 ? steps[i / 2] : -steps[i / 2];
+
+		build();
+		arena.chunks->memory =
+			(void *)((uintptr_t)arena.chunks->memory + step);
+		expect_corrupt();
+	}
+	build();
+	arena.chunks->memory = NULL;
+	expect_corrupt();
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		build();
+		arena.chunks->size = sizes[i];
+		expect_corrupt();
+	}
+	/* Counts that add up over two chunks, but not in each. */
+	build();
+	CHECK_EQ(vmm_vmem_donate(&arena, more, sizeof(more)), VMM_OK);
+	CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+	arena.chunks->count--;
+	arena.chunks->next->count++;
+	expect_corrupt();
+}
+
+/* I6: the spare list begins later, elsewhere, or with what is not spare. */
+TEST(corrupt_vmem_spare_head)
+{
+	build();
+	arena.spare = arena.spare->link[AFTER];
+	expect_corrupt();
+	build();
+	arena.spare = (void *)((char *)arena.spare + 1);
+	expect_corrupt();
+	build();
+	arena.spare = arena.head.link[AFTER];
+	expect_corrupt();
+	build();
+	arena.spare->state = 0;
+	expect_corrupt();
+}
+
 /* A ring of chunks without nodes must not hold the checker up. */
 TEST(corrupt_vmem_empty_chunks)
 {
-	struct vmm_vmem_chunk ring = {.next = &ring};
+	struct vmm_vmem_chunk ring = {
+		.next = &ring, .memory = &ring, .size = sizeof(ring)};
 
 	build();
 	arena.chunks->next = &ring;

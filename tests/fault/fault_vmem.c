@@ -115,9 +115,9 @@ TEST(fault_vmem_free_without_nodes)
 }
 
 /*
- * Every reserve against every supply: an ordinary request is refused exactly
- * when it would dip into the reserve, and the privileged one only when there
- * are no nodes at all.
+ * Every reserve against every supply, with a request that takes two nodes: an
+ * ordinary one is refused exactly when it would dip into the reserve, and the
+ * privileged one exactly when fewer than two nodes are left.
  */
 TEST(fault_vmem_reserve_every_supply)
 {
@@ -126,25 +126,69 @@ TEST(fault_vmem_reserve_every_supply)
 	struct vmm_vmem_request refill = middle;
 
 	refill.flags |= VMM_VMEM_USE_RESERVE;
-	for (size_t spare = 0; spare < 6; spare++) {
-		for (size_t reserve = 0; reserve < 6; reserve++) {
-			const struct vmm_vmem_region *region = NULL;
-			uint64_t before;
+	for (size_t i = 0; i < 36; i++) {
+		const size_t spare = i / 6;
+		const size_t reserve = i % 6;
+		const struct vmm_vmem_region *region = NULL;
+		uint64_t before;
+		int err;
 
-			open_arena(2 + spare);
-			CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
-			vmm_vmem_set_reserve(&arena, reserve);
-			before = digest();
-			if (spare < 2 + reserve) {
-				CHECK_EQ(vmm_vmem_xalloc(
-						 &arena, &middle, &region),
-					VMM_ENOMEM);
-				CHECK(region == NULL);
-				CHECK_EQ(digest(), before);
-			}
-			CHECK_EQ(vmm_vmem_xalloc(&arena, &refill, &region),
-				spare >= 2 ? VMM_OK : VMM_ENOMEM);
-			CHECK_EQ(digest() != before, spare >= 2);
+		open_arena(2 + spare);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
+		vmm_vmem_set_reserve(&arena, reserve);
+		before = digest();
+		err = vmm_vmem_xalloc(&arena, &middle, &region);
+		CHECK_EQ(err, spare >= 2 + reserve ? VMM_OK : VMM_ENOMEM);
+		CHECK_EQ(region != NULL, err == VMM_OK);
+		CHECK_EQ(digest() != before, err == VMM_OK);
+		if (err == VMM_OK)
+			CHECK_EQ(vmm_vmem_free(&arena, 8 * PAGE), VMM_OK);
+		before = digest();
+		CHECK_EQ(vmm_vmem_xalloc(&arena, &refill, &region),
+			spare >= 2 ? VMM_OK : VMM_ENOMEM);
+		CHECK_EQ(digest() != before, spare >= 2);
+	}
+}
+
+/*
+ * A hint in the middle of a free region takes two nodes. With one, the request
+ * is served elsewhere; with none, and a free region that fits exactly,
+ * there; only what needs a node anywhere is refused.
+ */
+TEST(fault_vmem_hint_every_supply)
+{
+	struct vmm_vmem_request hint = {
+		.size = PAGE, .where = 8 * PAGE, .flags = VMM_VMEM_HINT};
+
+	for (size_t spare = 0; spare < 4; spare++) {
+		const struct vmm_vmem_region *region = NULL;
+		uint64_t before;
+		int err;
+
+		open_arena(2 + spare);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
+		hint.size = PAGE;
+		before = digest();
+		err = vmm_vmem_xalloc(&arena, &hint, &region);
+		CHECK_EQ(err, spare >= 1 ? VMM_OK : VMM_ENOMEM);
+		if (err == VMM_OK) {
+			CHECK_EQ(vmm_vmem_region_base(region),
+				spare >= 2 ? 8 * PAGE : 0);
+			CHECK_EQ(vmm_vmem_free_region(&arena, region), VMM_OK);
+		} else {
+			CHECK_EQ(digest(), before);
 		}
+		/* The reserve keeps nodes from a hint as from anything else. */
+		vmm_vmem_set_reserve(&arena, spare >= 1 ? spare - 1 : 0);
+		err = vmm_vmem_xalloc(&arena, &hint, &region);
+		CHECK_EQ(err, spare >= 1 ? VMM_OK : VMM_ENOMEM);
+		if (err == VMM_OK) {
+			CHECK_EQ(vmm_vmem_region_base(region), 0);
+			CHECK_EQ(vmm_vmem_free_region(&arena, region), VMM_OK);
+		}
+		hint.size = 16 * PAGE; /* too large for the hint's place */
+		CHECK_EQ(vmm_vmem_xalloc(&arena, &hint, &region), VMM_OK);
+		CHECK_EQ(vmm_vmem_region_base(region), 0);
+		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
 	}
 }

@@ -95,8 +95,14 @@ TEST(golden_layout_dump_of_odd_tables)
 
 	expect_dump(&layout,
 		"64-bit addresses, 0 areas\n"
-		"[0x0000000000000000-0x7fffffffffffffff] 8 EiB     (free)\n"
-		"[0x8000000000000000-0xffffffffffffffff] 8 EiB    "
+		"[0x0000000000000000-0xffffffffffffffff] 16 EiB    (free)\n");
+	layout = vmm_layout_make(twins, LEN(twins), 64);
+	expect_dump(&layout,
+		"64-bit addresses, 3 areas\n"
+		"[0x0000000000000000-0x0000000000000fff] 4 KiB     (free)\n"
+		"[0x0000000000001000-0x0000000000003fff] 12 KiB    b\n"
+		"[0x0000000000001000-0x0000000000001fff] 4 KiB     a\n"
+		"[0x0000000000004000-0xffffffffffffffff] 18014398509481968 KiB"
 		" (free)\n");
 	layout = vmm_layout_make(twins, LEN(twins), 39);
 	expect_dump(&layout,

@@ -8,20 +8,13 @@
  */
 #include <vmm/pmem.h>
 
-#include "support/pmem_shadow.h"
+#include "support/pmem_shape.h"
 #include "support/test.h"
 
-#define META_MAX (64 * 1024)
 #define LIVE_MAX 2048
 
 static uint64_t used_now;
 static uint64_t used_peak;
-
-static struct vmm_pmem zone;
-static _Alignas(64) unsigned char metas[2][META_MAX];
-static unsigned meta_at;
-static struct vmm_mem_range ranges[256];
-static struct rng rng;
 
 /* Allocations, some of which may have been freed in part since. */
 static struct {
@@ -29,15 +22,6 @@ static struct {
 	uint64_t count;
 } live[LIVE_MAX];
 static size_t live_count;
-
-/* A window and what happens in it. */
-struct shape {
-	vmm_pfn_t first;
-	uint64_t frames;
-	unsigned steps;
-	unsigned order_max; /* of requests */
-	unsigned holes;	    /* pieces that are no RAM or reserved */
-};
 
 static void remember(vmm_pa_t pa, uint64_t count)
 {
@@ -295,65 +279,6 @@ static uint64_t digest(void)
 	return test_digest(d, metas[meta_at], zone.meta_size);
 }
 
-/* Random pieces that are no RAM or reserved; the shadow says the same. */
-static void make_holes(const struct shape *shape, struct vmm_memmap *map)
-{
-	for (unsigned i = 0; i < shape->holes; i++) {
-		static const enum vmm_mem_kind kinds[] = {VMM_MEM_FREE,
-			VMM_MEM_PERMANENT, VMM_MEM_LOADER, VMM_MEM_ACPI,
-			VMM_MEM_NVRAM};
-		const unsigned what = (unsigned)rng_below(&rng, 5);
-		const uint64_t n = 1 + rng_below(&rng, shape->frames / 8 + 1);
-		const uint64_t at = rng_below(&rng, shape->frames - n + 1);
-
-		if (what != HOLE && shadow_all(first + at, n, FREE)) {
-			shadow_set(first + at, n, (enum shadow)what);
-			CHECK_EQ(vmm_memmap_reserve(map,
-					 vmm_pfn_to_pa(first + at), n * PAGE,
-					 kinds[what]),
-				VMM_OK);
-		}
-	}
-}
-
-static void open_zone(const struct shape *shape)
-{
-	struct vmm_pmem_config config = {.ranges_spare = 4};
-	struct vmm_memmap map;
-	uint64_t size;
-
-	first = shape->first;
-	frames = shape->frames;
-	used_now = 0;
-	used_peak = 0;
-	live_count = 0;
-	vmm_memmap_init(&map, ranges, 256);
-	shadow_set(first, frames, FREE);
-	if (shape->holes > 0 && frames > 100) {
-		/* A real gap, a quarter in. */
-		shadow_set(first + frames / 4, 33, HOLE);
-		CHECK_EQ(vmm_memmap_add(
-				 &map, vmm_pfn_to_pa(first), frames / 4 * PAGE),
-			VMM_OK);
-		CHECK_EQ(vmm_memmap_add(&map,
-				 vmm_pfn_to_pa(first + frames / 4 + 33),
-				 (frames - frames / 4 - 33) * PAGE),
-			VMM_OK);
-	} else {
-		CHECK_EQ(vmm_memmap_add(
-				 &map, vmm_pfn_to_pa(first), frames * PAGE),
-			VMM_OK);
-	}
-	make_holes(shape, &map);
-	CHECK_EQ(vmm_pmem_meta_size(&map, &config, &size), VMM_OK);
-	CHECK(size <= META_MAX);
-	meta_at = 0;
-	CHECK_EQ(vmm_pmem_init(&zone, &map, &config, metas[0], size), VMM_OK);
-	/* The zone's window is narrowed to RAM; the rig makes no holes there. */
-	CHECK_EQ(zone.first, first);
-	CHECK_EQ(zone.count, frames);
-}
-
 static void step(const struct shape *shape, bool filling)
 {
 	const uint64_t dice = rng_below(&rng, 100);
@@ -417,6 +342,14 @@ static void step_and_compare(const struct shape *shape, bool filling)
 		CHECK_EQ(digest(), before);
 }
 
+static void start(const struct shape *shape)
+{
+	used_now = 0;
+	used_peak = 0;
+	live_count = 0;
+	open_zone(shape);
+}
+
 /*
  * Run a shape: filling and draining in turns, so that both the empty and the
  * full zone are seen.
@@ -426,7 +359,7 @@ static void run(const struct shape *shape)
 	const bool small = shape->frames < 3000;
 
 	rng.state = test_seed * 1000 + shape->frames;
-	open_zone(shape);
+	start(shape);
 	for (unsigned i = 0; i < shape->steps * test_factor; i++) {
 		if (small && i % 4 == 0)
 			step_and_compare(shape, i / 256 % 2 == 0);
@@ -442,7 +375,7 @@ static void run(const struct shape *shape)
 		}
 		if (i % 5000 == 4999) {
 			drain();
-			open_zone(shape);
+			start(shape);
 		}
 	}
 	drain();
@@ -451,37 +384,37 @@ static void run(const struct shape *shape)
 /* One frame: every tree is one word, every run is a fragment of a line. */
 TEST(model_pmem_single_frame)
 {
-	run(&(struct shape){0x80005, 1, 100000, 2, 0});
+	run(&(struct shape){0x80005, 1, 100000, 2, 0, 0});
 }
 
 /* Less than two words, from the middle of a word to the middle of the next. */
 TEST(model_pmem_part_of_a_block)
 {
-	run(&(struct shape){0x80000 + 37, 70, 200000, 8, 6});
+	run(&(struct shape){0x80000 + 37, 70, 200000, 8, 6, 0});
 }
 
 /* From the middle of a block to the middle of another, whole ones between. */
 TEST(model_pmem_odd_ends)
 {
-	run(&(struct shape){0x80000 + 300, 1800, 60000, 11, 0});
+	run(&(struct shape){0x80000 + 300, 1800, 60000, 11, 0, 0});
 }
 
 /* The same with holes and every kind of reservation inside. */
 TEST(model_pmem_holes_and_kinds)
 {
-	run(&(struct shape){0x7fe00 + 100, 2600, 60000, 10, 12});
+	run(&(struct shape){0x7fe00 + 100, 2600, 60000, 10, 12, 0});
 }
 
 /* Two pages above address 0. */
 TEST(model_pmem_bottom)
 {
-	run(&(struct shape){2, 1100, 40000, 10, 3});
+	run(&(struct shape){2, 1100, 40000, 10, 3, 0});
 }
 
 /* The last frames that have an address: the range ends at 2^64. */
 TEST(model_pmem_top)
 {
-	run(&(struct shape){(UINT64_C(1) << 52) - 1500, 1500, 40000, 10, 3});
+	run(&(struct shape){(UINT64_C(1) << 52) - 1500, 1500, 40000, 10, 3, 0});
 }
 
 /*
@@ -490,10 +423,31 @@ TEST(model_pmem_top)
  */
 TEST(model_pmem_two_levels)
 {
-	run(&(struct shape){0x88000 - 5000, 110000, 6000, 17, 0});
+	run(&(struct shape){0x88000 - 5000, 110000, 6000, 17, 0, 0});
 }
 
 TEST(model_pmem_two_levels_with_holes)
 {
-	run(&(struct shape){0x80000 - 20000, 100000, 6000, 16, 20});
+	run(&(struct shape){0x80000 - 20000, 100000, 6000, 16, 20, 0});
+}
+
+/*
+ * A window cut out of the middle of RAM by a min and a last that lie inside
+ * frames, in a map whose every end is unaligned: outside nothing is touched.
+ */
+TEST(model_pmem_window_of_an_unaligned_map)
+{
+	run(&(struct shape){0x80000 + 77, 1400, 12000, 10, 9, 300});
+}
+
+/* The same with a window smaller than a word. */
+TEST(model_pmem_small_window_of_an_unaligned_map)
+{
+	run(&(struct shape){0x80000 + 61, 50, 30000, 6, 5, 1});
+}
+
+/* And one without holes, from a block's first frame to a block's last. */
+TEST(model_pmem_window_of_blocks)
+{
+	run(&(struct shape){0x80000, 1024, 8000, 10, 0, 2000});
 }

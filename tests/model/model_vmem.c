@@ -170,6 +170,13 @@ static bool model_at(uint64_t base, uint64_t size, size_t *seg_out)
 	return true;
 }
 
+/* The nodes that a cut out of segment @at takes. */
+static uint64_t model_need(size_t at, uint64_t base, uint64_t size)
+{
+	return (uint64_t)(base != segs[at].base) +
+	       (uint64_t)(base - segs[at].base + size != segs[at].size);
+}
+
 static int model_choose(const struct vmm_vmem_request *request, size_t *seg_out,
 	uint64_t *base_out)
 {
@@ -191,7 +198,9 @@ static int model_choose(const struct vmm_vmem_request *request, size_t *seg_out,
 		return VMM_EEXIST;
 	}
 	if ((request->flags & VMM_VMEM_HINT) && request->where % align == 0 &&
-		model_at(request->where, size, seg_out))
+		model_at(request->where, size, seg_out) &&
+		has_nodes(model_need(*seg_out, request->where, size),
+			request->flags))
 		return VMM_OK;
 	return model_anywhere(size, align, seg_out, base_out) ? VMM_OK
 							      : VMM_ENOSPC;
@@ -210,7 +219,7 @@ static int model_alloc(
 		return err;
 	before = *base_out - segs[at].base;
 	after = segs[at].size - before - size;
-	if (!has_nodes((uint64_t)(before != 0) + (after != 0), request->flags))
+	if (!has_nodes(model_need(at, *base_out, size), request->flags))
 		return VMM_ENOMEM;
 	segs[at] = (struct seg){*base_out, size, request->tags.owner, true};
 	if (after != 0)

@@ -367,6 +367,40 @@ TEST(unit_fdt_harts)
 	CHECK_EQ(harts, 2);
 }
 
+/*
+ * /cpus without #size-cells, or with one that the binding forbids: a hart's
+ * `reg` is its number all the same, without a size.
+ */
+TEST(unit_fdt_harts_without_size_cells)
+{
+	for (uint32_t size_cells = 0; size_cells < 3; size_cells++) {
+		struct vmm_fdt_cpu cpu = {0};
+		struct vmm_fdt fdt;
+
+		fdt_start(&writer);
+		fdt_structure(&writer);
+		fdt_begin(&writer, "");
+		fdt_begin(&writer, "cpus");
+		FDT_CELLS(&writer, "#address-cells", 1);
+		if (size_cells != 0)
+			FDT_CELLS(&writer, "#size-cells", size_cells);
+		for (uint32_t id = 5; id <= 7; id += 2) {
+			fdt_begin(&writer, "cpu");
+			fdt_text(&writer, "device_type", "cpu");
+			FDT_CELLS(&writer, "reg", id);
+			fdt_end(&writer);
+		}
+		fdt_end(&writer);
+		fdt_end(&writer);
+		open_written(&fdt, fdt_finish(&writer));
+		CHECK(vmm_fdt_cpu_next(&fdt, &cpu) == VMM_OK);
+		CHECK_EQ(cpu.id, 5);
+		CHECK(vmm_fdt_cpu_next(&fdt, &cpu) == VMM_OK);
+		CHECK_EQ(cpu.id, 7);
+		CHECK(vmm_fdt_cpu_next(&fdt, &cpu) == VMM_ENOENT);
+	}
+}
+
 /* One hart with the given `mmu-type`, 99 if there is an error. */
 static unsigned mode_of(const char *mode)
 {

@@ -128,9 +128,8 @@ TEST(unit_memmap_ram_and_kind_are_independent)
 	entry(0, 0x1000, 0x1000, VMM_MEM_PERMANENT, 0);
 	entry(1, 0x2000, 0x1000, VMM_MEM_PERMANENT, 1);
 	entry(2, 0x3000, 0x1000, VMM_MEM_PERMANENT, 0);
-	CHECK(!vmm_memmap_frames_next(&map, &walk) ||
-		walk.kind == VMM_MEM_PERMANENT);
-	walk = (struct vmm_mem_frames){0};
+	frames(2, 1, VMM_MEM_PERMANENT);
+	frames_end();
 }
 
 struct call {
@@ -218,7 +217,8 @@ TEST(unit_memmap_refuses_malformed_calls)
 
 /*
  * A full array: what needs one entry more is refused and changes nothing, not
- * even beyond the table's end; what needs none still works.
+ * even beyond the table's end. What keeps the number of entries at every point
+ * of the rewriting still works.
  */
 TEST(unit_memmap_full_array_changes_nothing)
 {
@@ -243,6 +243,32 @@ TEST(unit_memmap_full_array_changes_nothing)
 	add(0, 0x10000);
 	CHECK_EQ(map.count, 3);
 	entry(2, 0x3000, 0xd000, VMM_MEM_FREE, 1);
+}
+
+/*
+ * What a full array may refuse although the result would fit: four entries
+ * become four, but the first two have become four before the last two are
+ * merged into them. One entry to spare is enough.
+ */
+TEST(unit_memmap_full_array_may_refuse_a_fit)
+{
+	for (size_t max = 4; max <= 5; max++) {
+		open_map(max);
+		add(0, 0x1000);
+		add(0x2000, 0x3000);
+		reserve(0x3000, 0x1000, VMM_MEM_LOADER);
+		reserve(0x4000, 0x1000, VMM_MEM_ACPI);
+		CHECK_EQ(map.count, 4);
+		CHECK_EQ(vmm_memmap_reserve(
+				 &map, 0x800, 0x4800, VMM_MEM_PERMANENT),
+			max == 4 ? VMM_ENOMEM : VMM_OK);
+		CHECK_EQ(map.count, 4);
+		CHECK_EQ(vmm_memmap_check(&map), VMM_OK);
+	}
+	entry(0, 0, 0x800, VMM_MEM_FREE, 1);
+	entry(1, 0x800, 0x800, VMM_MEM_PERMANENT, 1);
+	entry(2, 0x1000, 0x1000, VMM_MEM_PERMANENT, 0);
+	entry(3, 0x2000, 0x3000, VMM_MEM_PERMANENT, 1);
 }
 
 /* The promise about room: n calls fit in 2 n + 1 entries, whatever they are. */

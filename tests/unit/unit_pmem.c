@@ -100,8 +100,47 @@ TEST(unit_pmem_init_refuses)
 	CHECK_EQ(vmm_pmem_meta_size(&map, &config, &size), VMM_ENOENT);
 	CHECK_EQ(vmm_pmem_init(&zone, &map, NULL, meta + 8, sizeof(meta) - 8),
 		VMM_EINVAL);
+	CHECK_EQ(vmm_pmem_init(&zone, &map, NULL, NULL, sizeof(meta)),
+		VMM_EINVAL);
 	CHECK_EQ(size, 77);
 	CHECK_EQ(zone.count, 0);
+}
+
+/*
+ * Metadata of every size from nothing to a few entries more than asked for. The
+ * answer includes the two entries that cutting the metadata's own place out of
+ * the map may add; here they are spare. Whatever the size, no byte beyond it
+ * is written.
+ */
+TEST(unit_pmem_metadata_of_every_size)
+{
+	const struct vmm_pmem_config config = {.ranges_spare = 3};
+	const uint64_t entry = 24;
+	uint64_t size;
+
+	map_open();
+	map_add(BASE, VMM_MIB(1));
+	map_reserve(BASE + PAGE, PAGE, VMM_MEM_LOADER);
+	CHECK_EQ(vmm_pmem_meta_size(&map, &config, &size), VMM_OK);
+	for (uint64_t n = 0; n < size + 100; n++) {
+		const bool enough = n >= size - 2 * entry;
+
+		for (uint64_t i = 0; i < size + 200; i++)
+			meta[i] = 0xa5;
+		zone = (struct vmm_pmem){0};
+		CHECK_EQ(vmm_pmem_init(&zone, &map, &config, meta, n),
+			enough ? VMM_OK : VMM_ENOMEM);
+		for (uint64_t i = enough ? n : 0; i < size + 200; i++)
+			CHECK_EQ(meta[i], 0xa5);
+		if (!enough) {
+			CHECK_EQ(zone.count, 0);
+			continue;
+		}
+		CHECK_EQ(zone.ranges_count, 3);
+		CHECK_EQ(zone.ranges_max, 6 + (n + 2 * entry - size) / entry);
+		CHECK(zone.meta_size <= n && n - zone.meta_size < entry);
+		CHECK_EQ(vmm_pmem_check(&zone), VMM_OK);
+	}
 }
 
 /* A map with only reserved RAM makes a zone that waits for a release. */
@@ -185,6 +224,54 @@ TEST(unit_pmem_reserve)
 
 	CHECK_EQ(alloc(9), BASE + VMM_MIB(4));
 	REFUSED(vmm_pmem_reserve(&zone, BASE + VMM_MIB(4), 1), VMM_EBUSY);
+}
+
+/*
+ * A bank between two holes, with a permanent page beyond each. Its first and
+ * its last frame become permanent and join nothing: the entries are neighbours
+ * in the table, but the frames are not.
+ */
+TEST(unit_pmem_reserve_beside_a_hole)
+{
+	const struct vmm_pmem_config config = {.ranges_spare = 4};
+	const vmm_pa_t bank = BASE + 10 * PAGE;
+
+	map_open();
+	map_add(BASE, PAGE);
+	map_reserve(BASE, PAGE, VMM_MEM_PERMANENT);
+	map_add(bank, 10 * PAGE);
+	map_add(BASE + 30 * PAGE, PAGE);
+	map_reserve(BASE + 30 * PAGE, PAGE, VMM_MEM_PERMANENT);
+	zone_open(&config);
+	CHECK_EQ(zone.ranges_count, 3);
+
+	CHECK_EQ(vmm_pmem_reserve(&zone, bank, 1), VMM_OK);
+	CHECK_EQ(zone.ranges_count, 4);
+	CHECK_EQ(vmm_pmem_check(&zone), VMM_OK);
+	CHECK_EQ(vmm_pmem_reserve(&zone, bank + 9 * PAGE, 1), VMM_OK);
+	CHECK_EQ(zone.ranges_count, 5);
+	CHECK_EQ(vmm_pmem_check(&zone), VMM_OK);
+	CHECK_EQ(stat().managed, 8);
+	CHECK_EQ(vmm_pmem_claim(&zone, bank + PAGE, 8), VMM_OK);
+	REFUSED(vmm_pmem_free(&zone, bank, 0), VMM_ENOENT);
+	CHECK_EQ(vmm_pmem_free_range(&zone, bank + PAGE, 8), VMM_OK);
+
+	/* All that is left: the bank's three entries become one. */
+	CHECK_EQ(vmm_pmem_reserve(&zone, bank + PAGE, 8), VMM_OK);
+	CHECK_EQ(zone.ranges_count, 3);
+	CHECK_EQ(vmm_pmem_check(&zone), VMM_OK);
+
+	/* A bank of one frame, which has both ends. */
+	map_open();
+	map_add(BASE, 31 * PAGE);
+	map_reserve(BASE, 31 * PAGE, VMM_MEM_PERMANENT);
+	map_add(BASE + 40 * PAGE, PAGE);
+	map_add(BASE + 50 * PAGE, PAGE);
+	map_reserve(BASE + 50 * PAGE, PAGE, VMM_MEM_PERMANENT);
+	zone_open(&config);
+	CHECK_EQ(vmm_pmem_reserve(&zone, BASE + 40 * PAGE, 1), VMM_OK);
+	CHECK_EQ(zone.ranges_count, 3);
+	CHECK_EQ(vmm_pmem_check(&zone), VMM_OK);
 }
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Red-black trees by example: the recipes of the header, and their edges. */
+#include "support/rb_depth.h"
 #include "support/test.h"
 
 #include <vmm/rbtree.h>
@@ -44,23 +45,6 @@ static struct item *floor_of(const struct vmm_rb_tree *tree, uint64_t key)
 		node = node->child[dir];
 	}
 	return best;
-}
-
-/* Levels from the root down to the deepest of @count nodes. */
-static unsigned depth_of(const struct vmm_rb_tree *tree)
-{
-	const struct vmm_rb_node *node = vmm_rb_first(tree);
-	unsigned max = 0;
-
-	for (; node != NULL; node = vmm_rb_next(node)) {
-		const struct vmm_rb_node *up = node;
-		unsigned depth = 0;
-
-		for (; up != NULL; up = vmm_rb_parent(up))
-			depth++;
-		max = depth > max ? depth : max;
-	}
-	return max;
 }
 
 static unsigned log2_of(uint64_t n)

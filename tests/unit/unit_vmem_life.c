@@ -3,13 +3,25 @@
  * Address regions: spans and their borders, the life of an arena and of its
  * nodes, and the shapes that broke the trees of others.
  */
+#include "support/rb_depth.h"
 #include "support/test.h"
 
 #include <vmm/vmem.h>
 
-#define PAGE	   VMM_PAGE_SIZE
+#define PAGE VMM_PAGE_SIZE
+
+/*
+ * Equal sizes: a million, in memory of 208 MB. Where each call is followed by a
+ * whole check, a few; the factor makes them more.
+ */
+#if VMM_ASSERT_LEVEL >= 2
+#define EQUALS	   400
 #define EQUALS_MAX 100000
-#define NODES_MAX  (2 * EQUALS_MAX + 16)
+#else
+#define EQUALS	   1000000
+#define EQUALS_MAX EQUALS
+#endif
+#define NODES_MAX (2 * EQUALS_MAX + 16)
 
 static struct vmm_vmem arena;
 static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
@@ -20,22 +32,6 @@ static void open_arena(size_t nodes)
 	CHECK_EQ(vmm_vmem_donate(&arena, memory, VMM_VMEM_NODES_SIZE(nodes)),
 		VMM_OK);
 	CHECK_EQ(vmm_vmem_spare(&arena), nodes);
-}
-
-static unsigned depth_of(const struct vmm_rb_tree *tree)
-{
-	const struct vmm_rb_node *node = vmm_rb_first(tree);
-	unsigned max = 0;
-
-	for (; node != NULL; node = vmm_rb_next(node)) {
-		const struct vmm_rb_node *up = node;
-		unsigned depth = 0;
-
-		for (; up != NULL; up = vmm_rb_parent(up))
-			depth++;
-		max = depth > max ? depth : max;
-	}
-	return max;
 }
 
 /* Both ends of the address space, and a sum of sizes that is 2^64. */
@@ -170,8 +166,8 @@ TEST(unit_vmem_donations_come_back)
 	size_t size;
 
 	vmm_vmem_init(&arena, PAGE);
-	CHECK_EQ(vmm_vmem_donate(&arena, raw[0], VMM_VMEM_NODES_SIZE(1) - 1),
-		VMM_EINVAL);
+	for (size = 0; size < VMM_VMEM_NODES_SIZE(1); size++)
+		CHECK_EQ(vmm_vmem_donate(&arena, raw[0], size), VMM_EINVAL);
 	for (unsigned i = 0; i < 3; i++) {
 		CHECK_EQ(vmm_vmem_donate(&arena, raw[i] + i, 1000 - i), VMM_OK);
 		CHECK(vmm_vmem_spare(&arena) >= nodes + 8);
@@ -264,12 +260,11 @@ TEST(unit_vmem_rising_frees_stay_balanced)
 
 /*
  * Equal sizes: every second page free, freed from the middle outwards. The
- * depth stays logarithmic and the lowest still comes first. Where each change
- * is followed by a whole check, many are too slow: the factor says how many.
+ * depth stays logarithmic and the lowest still comes first.
  */
 TEST(unit_vmem_equal_sizes)
 {
-	uint64_t count = 400 * test_factor;
+	uint64_t count = EQUALS * test_factor;
 	unsigned depth_max = 0;
 	vmm_va_t base;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the two sources of the layout module share. Private to the library. */
-#ifndef VMM_BOOT_LAYOUT_H
-#define VMM_BOOT_LAYOUT_H
+#ifndef VMM_BOOT_LAYOUT_INTERNAL_H
+#define VMM_BOOT_LAYOUT_INTERNAL_H
 
 #include <vmm/layout.h>
 
@@ -25,4 +25,4 @@ static inline vmm_va_t vmm_layout_high_first(const struct vmm_layout *layout)
 	return ~vmm_layout_low_last(layout);
 }
 
-#endif /* VMM_BOOT_LAYOUT_H */
+#endif /* VMM_BOOT_LAYOUT_INTERNAL_H */

@@ -3,8 +3,8 @@
  * What the sources of pmem share: the parts of the metadata and the calls from
  * one file to the next. pmem.c explains the design.
  */
-#ifndef PMEM_PMEM_IMPL_H
-#define PMEM_PMEM_IMPL_H
+#ifndef VMM_PMEM_INTERNAL_H
+#define VMM_PMEM_INTERNAL_H
 
 #include <vmm/pmem.h>
 
@@ -15,9 +15,6 @@
 #define BLOCK_FRAMES LINE_FRAMES
 #define ORDER_COUNT  (BLOCK_ORDER + 1)
 #define ORDER_NONE   15 /* of a block without a free frame */
-
-/* 2^64 bytes in frames: one past the last frame that an address can name. */
-#define PFN_END (UINT64_C(1) << (64 - VMM_PAGE_SHIFT))
 
 /* What is known of a block without reading its line. */
 struct block_info {
@@ -129,4 +126,4 @@ static inline void pmem_note_peak(struct vmm_pmem *pmem)
 		pmem->used_peak = used;
 }
 
-#endif /* PMEM_PMEM_IMPL_H */
+#endif /* VMM_PMEM_INTERNAL_H */
