@@ -12,7 +12,10 @@ set(VMM_SOURCES
   src/boot/fdt_mem.c
   src/boot/fdt_walk.c
   src/boot/layout.c
+  src/boot/layout_describe.c
   src/boot/layout_dump.c
+  src/boot/layout_map.c
+  src/boot/layouts.c
   src/core/error.c
   src/core/text.c
   src/pmem/memmap.c
@@ -56,6 +59,7 @@ set(VMM_HEADERS
   include/vmm/error.h
   include/vmm/fdt.h
   include/vmm/layout.h
+  include/vmm/layouts.h
   include/vmm/memmap.h
   include/vmm/pmem.h
   include/vmm/port.h
