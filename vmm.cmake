@@ -8,12 +8,20 @@ set(VMM_SOURCES
   src/boot/boot_ram.c
   src/boot/boot_tables.c
   src/boot/dmap.c
+  src/boot/e820.c
   src/boot/fdt.c
   src/boot/fdt_cpu.c
   src/boot/fdt_mem.c
   src/boot/fdt_walk.c
   src/boot/layout.c
+  src/boot/layout_describe.c
   src/boot/layout_dump.c
+  src/boot/layout_map.c
+  src/boot/layouts.c
+  src/boot/limine.c
+  src/boot/multiboot2.c
+  src/boot/multiboot2_mem.c
+  src/boot/uefi.c
   src/core/error.c
   src/core/text.c
   src/pmem/memmap.c
@@ -56,7 +64,9 @@ set(VMM_HEADERS
   include/vmm/dmap.h
   include/vmm/error.h
   include/vmm/fdt.h
+  include/vmm/firmware.h
   include/vmm/layout.h
+  include/vmm/layouts.h
   include/vmm/memmap.h
   include/vmm/pmem.h
   include/vmm/port.h

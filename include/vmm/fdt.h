@@ -399,10 +399,11 @@ VMM_NODISCARD int vmm_fdt_mem_next(
  * elsewhere and only the reservations count); see vmm_memmap_ram().
  *
  * To keep its promise, the function asks for the room of the worst case
- * before it starts: 2 n + 1 free entries for n statements (the tree itself is
- * one), and one more for each gap in what the map holds. QEMU's `virt` with
- * OpenSBI and an initrd makes 5 statements or so: 11 entries. In the end most
- * of them are free again, since neighbours merge.
+ * before it starts, as vmm_memmap_room() has it: 2 n + 1 free entries for n
+ * statements (the tree itself is one), and one more for each gap in what the
+ * map holds. QEMU's `virt` with OpenSBI and an initrd makes 5 statements or
+ * so: 11 entries. In the end most of them are free again, since neighbours
+ * merge.
  *
  * Cost:   O(size + statements * entries).
  * Return: VMM_OK, or

@@ -46,15 +46,17 @@ extern "C" {
 
 /* What an area is for. The library attaches no behaviour to a kind. */
 enum vmm_area_kind {
-	VMM_AREA_OTHER,	 /* whatever the name says */
-	VMM_AREA_USER,	 /* tasks */
-	VMM_AREA_IMAGE,	 /* the kernel's code and data */
-	VMM_AREA_DIRECT, /* all physical memory, at a constant distance */
-	VMM_AREA_IO,	 /* device registers */
-	VMM_AREA_META,	 /* descriptors of frames */
-	VMM_AREA_HEAP,	 /* addresses that an arena hands out */
-	VMM_AREA_STACK,	 /* call stacks */
-	VMM_AREA_CPU	 /* the hart's own, at one address on every hart */
+	VMM_AREA_OTHER,	  /* whatever the name says */
+	VMM_AREA_USER,	  /* tasks */
+	VMM_AREA_IMAGE,	  /* the kernel's code and data */
+	VMM_AREA_DIRECT,  /* all physical memory, at a constant distance */
+	VMM_AREA_IO,	  /* device registers */
+	VMM_AREA_META,	  /* descriptors of frames */
+	VMM_AREA_HEAP,	  /* addresses that an arena hands out */
+	VMM_AREA_STACK,	  /* call stacks */
+	VMM_AREA_CPU,	  /* the hart's own, at one address on every hart */
+	VMM_AREA_MODULES, /* code that is loaded later, near the image */
+	VMM_AREA_GUARD	  /* never mapped, so that wrong pointers fault */
 };
 
 /* Flags of an area. */
@@ -241,6 +243,46 @@ void vmm_layout_fault_dump(const struct vmm_layout *layout,
  */
 void vmm_layout_dump(
 	const struct vmm_layout *layout, const struct vmm_sink *sink);
+
+/**
+ * vmm_layout_map_dump() - Draw a layout, the highest address on top.
+ * @layout: The layout; it need not be free of faults.
+ * @sink:   Receives the picture. Heights grow with the logarithm of an area's
+ *          size. A ruler has the first address of what is above it:
+ *
+ *   0xffffffffffffffff +------------------+
+ *                      |        io        | 1 GiB
+ *                      |                  |
+ *   0xffffffffc0000000 +------------------+
+ *                      |                  |
+ *                      |      direct      | 255 GiB -> pa 0x0...
+ *                      |                  |
+ *   0xffffffc000000000 +------------------+
+ *                      :   no addresses   :
+ *   0x0000004000000000 +------------------+
+ *                      :                  : 256 GiB free
+ *   0x0000000000000000 +------------------+
+ *
+ * Cost: O(n^2).
+ */
+void vmm_layout_map_dump(
+	const struct vmm_layout *layout, const struct vmm_sink *sink);
+
+/**
+ * vmm_layout_describe() - Say what an address is.
+ * @layout: The layout; it need not be free of faults.
+ * @va:     Any address, for instance the one that faulted.
+ * @sink:   Receives a few words, without an end of line:
+ *
+ *   direct map + 0x80001234 = pa 0x80001234
+ *   null guard + 0x10
+ *   nothing, 0x8 behind heap
+ *   no 39-bit address
+ *
+ * Cost: O(n).
+ */
+void vmm_layout_describe(const struct vmm_layout *layout, vmm_va_t va,
+	const struct vmm_sink *sink);
 
 #ifdef __cplusplus
 }

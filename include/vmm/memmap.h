@@ -71,7 +71,8 @@ struct vmm_memmap {
  * vmm_memmap_init() - Make an empty map.
  * @map:    Storage of the caller's.
  * @ranges: Array of @max entries; belongs to the map while it is used.
- *          n calls to add or reserve never need more than 2 n + 1 entries.
+ *          n calls to add or reserve never need more than 2 n + 1 entries;
+ *          of calls for the same range, only one counts.
  * @max:    Number of entries; at least 1. A table that is full, or nearly so,
  *          may refuse a range although the result would fit: rewriting needs
  *          room for what is merged in the end.
@@ -131,6 +132,21 @@ VMM_NODISCARD int vmm_memmap_add(
  */
 VMM_NODISCARD int vmm_memmap_reserve(struct vmm_memmap *map, vmm_pa_t base,
 	uint64_t size, enum vmm_mem_kind kind);
+
+/**
+ * vmm_memmap_room() - How many more ranges are sure to fit?
+ * @map: The map.
+ *
+ * For whoever must not stop half-way: so many ranges can be added, reserved or
+ * both, whatever they are, and none of the calls returns VMM_ENOMEM. One range
+ * may need two entries, and in a map that is not empty each gap may be filled:
+ * with c entries and g gaps between them, it is (max - c - g - 1) / 2. As most
+ * ranges merge, more than that are likely to fit.
+ *
+ * Cost:   O(entries).
+ * Return: The number of ranges; 0 does not mean that the map is full.
+ */
+size_t vmm_memmap_room(const struct vmm_memmap *map);
 
 /**
  * vmm_memmap_find_free() - Find room in free RAM, away from everything.
@@ -214,12 +230,18 @@ const char *vmm_mem_kind_name(unsigned kind);
 VMM_NODISCARD int vmm_memmap_check(const struct vmm_memmap *map);
 
 /**
- * vmm_memmap_dump() - Print the map, an entry a line.
+ * vmm_memmap_dump() - Print the map, an entry a line, and sums.
  * @map:  The map.
  * @sink: Receives the text: first and last byte, size, kind, RAM or not.
  *
  *   [0x0000000080000000-0x000000008003ffff]       256K  permanent ram
  *   [0x0000000080040000-0x000000009fffffff]    524032K  free      ram
+ *   sum                                        524032K  free      ram
+ *   sum                                           256K  permanent ram
+ *   sum                                           512M  all       ram
+ *
+ * The sums count RAM, by kind and in all; a kind without RAM has no line. So
+ * two dumps, before and after a release, show at a glance where it went.
  *
  * Cost: O(entries).
  */

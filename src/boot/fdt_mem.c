@@ -189,27 +189,6 @@ static enum vmm_mem_kind kind_of(uint32_t source)
 	return VMM_MEM_PERMANENT;
 }
 
-/*
- * Can @map take @count more ranges, whatever they are?
- *
- * An entry ends only where some range ends. The entries at hand have
- * count + gaps + 1 ends and each new range adds at most two. m ends make at
- * most m - 1 entries: count + gaps + 2 n. One to spare, as memmap.h states
- * its bound for an empty map.
- */
-static bool has_room(const struct vmm_memmap *map, uint64_t count)
-{
-	uint64_t need = map->count + 2 * count + 1;
-
-	for (size_t i = 1; i < map->count; i++) {
-		const struct vmm_mem_range *before = &map->ranges[i - 1];
-
-		if (map->ranges[i].base - before->base != before->size)
-			need++;
-	}
-	return need <= map->max;
-}
-
 /* The second pass: nothing in it can fail. */
 static void fill(
 	const struct vmm_fdt *fdt, vmm_pa_t blob_pa, struct vmm_memmap *map)
@@ -251,7 +230,7 @@ int vmm_fdt_memmap(
 	}
 	if (err != VMM_ENOENT)
 		return err;
-	if (!has_room(map, count))
+	if (count > vmm_memmap_room(map))
 		return VMM_ENOMEM;
 	fill(fdt, blob_pa, map);
 	return VMM_OK;

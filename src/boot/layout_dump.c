@@ -6,21 +6,17 @@
 
 #include "core/text.h"
 
-/* A name may fill its array without a terminator. */
-static void put_name(const struct vmm_sink *sink, const char *name)
+void vmm_layout_put_name(
+	const struct vmm_sink *sink, const struct vmm_layout_area *area)
 {
 	size_t size = 0;
 
-	while (size < VMM_LAYOUT_NAME_SIZE && name[size] != '\0')
+	while (size < VMM_LAYOUT_NAME_SIZE && area->name[size] != '\0')
 		size++;
-	sink->write(sink->ctx, name, size);
+	sink->write(sink->ctx, area->name, size);
 }
 
-/*
- * A size as people say it: "256 GiB", in the largest unit that divides it.
- * Returns the width that it took.
- */
-static size_t put_size(const struct vmm_sink *sink, uint64_t size)
+size_t vmm_layout_put_size(const struct vmm_sink *sink, uint64_t size)
 {
 	static const char units[][8] = {
 		" bytes", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
@@ -46,9 +42,9 @@ static size_t put_size(const struct vmm_sink *sink, uint64_t size)
 static void put_area(
 	const struct vmm_sink *sink, const struct vmm_layout_area *area)
 {
-	put_name(sink, area->name);
+	vmm_layout_put_name(sink, area);
 	vmm_text_str(sink, ": ");
-	(void)put_size(sink, area->size);
+	(void)vmm_layout_put_size(sink, area->size);
 	vmm_text_str(sink, " at ");
 	vmm_text_addr(sink, area->base);
 }
@@ -56,7 +52,8 @@ static void put_area(
 static void put_align(
 	const struct vmm_sink *sink, const struct vmm_layout_area *area)
 {
-	(void)put_size(sink, area->align != 0 ? area->align : VMM_PAGE_SIZE);
+	(void)vmm_layout_put_size(
+		sink, area->align != 0 ? area->align : VMM_PAGE_SIZE);
 }
 
 /* Faults of an area's ends, and of how it is aligned. */
@@ -94,14 +91,14 @@ static void put_wraps(
 		vmm_text_str(sink, " and on, which");
 	}
 	vmm_text_str(sink, " runs past 2^64 by ");
-	(void)put_size(sink, fault->size);
+	(void)vmm_layout_put_size(sink, fault->size);
 }
 
 static void put_noncanonical(const struct vmm_layout *layout,
 	const struct vmm_layout_fault *fault, const struct vmm_sink *sink)
 {
 	vmm_text_str(sink, " has ");
-	(void)put_size(sink, fault->size);
+	(void)vmm_layout_put_size(sink, fault->size);
 	vmm_text_str(sink, " from ");
 	vmm_text_addr(sink, fault->address);
 	vmm_text_str(sink, " on that are no ");
@@ -113,11 +110,11 @@ static void put_overlap(const struct vmm_layout *layout,
 	const struct vmm_layout_fault *fault, const struct vmm_sink *sink)
 {
 	vmm_text_str(sink, " shares ");
-	(void)put_size(sink, fault->size);
+	(void)vmm_layout_put_size(sink, fault->size);
 	vmm_text_str(sink, " from ");
 	vmm_text_addr(sink, fault->address);
 	vmm_text_str(sink, " on with ");
-	put_name(sink, layout->areas[fault->other].name);
+	vmm_layout_put_name(sink, &layout->areas[fault->other]);
 }
 
 static void put_unclaimed(
@@ -125,7 +122,7 @@ static void put_unclaimed(
 {
 	vmm_text_str(sink, " is the lowest area of the upper half, which"
 			   " starts ");
-	(void)put_size(sink, fault->size);
+	(void)vmm_layout_put_size(sink, fault->size);
 	vmm_text_str(sink, " below, at ");
 	vmm_text_addr(sink, fault->address);
 }
@@ -176,7 +173,7 @@ static void put_range(
 	vmm_text_range(sink, first, size);
 	vmm_text_str(sink, " ");
 	if (sized && size != 0)
-		used = put_size(sink, size);
+		used = vmm_layout_put_size(sink, size);
 	else if (sized)
 		used = put_everything(sink);
 	vmm_text_pad(sink, "", used < width ? width - used : 0);
@@ -213,7 +210,7 @@ static void put_row(
 	const struct vmm_sink *sink, const struct vmm_layout_area *area)
 {
 	put_range(sink, area->base, vmm_layout_last(area), true);
-	put_name(sink, area->name);
+	vmm_layout_put_name(sink, area);
 	if ((area->flags & VMM_AREA_LINEAR) != 0) {
 		vmm_text_str(sink, " -> ");
 		vmm_text_addr(sink, area->pa);

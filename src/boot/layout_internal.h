@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two sources of the layout module share. Private to the library. */
+/* What the sources of the layout module share. Private to the library. */
 #ifndef VMM_BOOT_LAYOUT_INTERNAL_H
 #define VMM_BOOT_LAYOUT_INTERNAL_H
 
@@ -24,5 +24,15 @@ static inline vmm_va_t vmm_layout_high_first(const struct vmm_layout *layout)
 {
 	return ~vmm_layout_low_last(layout);
 }
+
+/* The name of an area; layout_dump.c. It may fill its array unterminated. */
+void vmm_layout_put_name(
+	const struct vmm_sink *sink, const struct vmm_layout_area *area);
+
+/*
+ * A size as people say it, "256 GiB", in the largest unit that divides it;
+ * layout_dump.c. Returns the width that it took.
+ */
+size_t vmm_layout_put_size(const struct vmm_sink *sink, uint64_t size);
 
 #endif /* VMM_BOOT_LAYOUT_INTERNAL_H */

@@ -32,6 +32,11 @@
 
 #include "core/text.h"
 
+/* Columns of the dump: [first-last], a size, a kind. */
+#define RANGE_WIDTH 39
+#define SIZE_WIDTH  10
+#define KIND_WIDTH  10
+
 /* The bytes base to last become RAM (ram 1), or are reserved (kind). */
 struct change {
 	vmm_pa_t base;
@@ -186,6 +191,26 @@ int vmm_memmap_reserve(struct vmm_memmap *map, vmm_pa_t base, uint64_t size,
 	return apply(map, &c);
 }
 
+/*
+ * An entry ends only where some range ends. The entries at hand have
+ * count + gaps + 1 ends and each new range adds at most two. m ends make at
+ * most m - 1 entries: count + gaps + 2 n. One more while the table is being
+ * rewritten (3).
+ */
+size_t vmm_memmap_room(const struct vmm_memmap *map)
+{
+	size_t need = map->count + 1;
+
+	VMM_ASSERT(map->count <= map->max);
+	for (size_t i = 1; i < map->count; i++) {
+		const struct vmm_mem_range *before = &map->ranges[i - 1];
+
+		if (map->ranges[i].base - before->base != before->size)
+			need++;
+	}
+	return need < map->max ? (map->max - need) / 2 : 0;
+}
+
 int vmm_memmap_find_free(const struct vmm_memmap *map, uint64_t size,
 	uint64_t align, vmm_pa_t min, vmm_pa_t last, vmm_pa_t *base_out)
 {
@@ -277,16 +302,38 @@ int vmm_memmap_check(const struct vmm_memmap *map)
 	return VMM_OK;
 }
 
+/* A line of the sums, in the columns of the entries. */
+static void dump_sum(
+	const struct vmm_sink *sink, uint64_t size, const char *name)
+{
+	vmm_text_pad(sink, "sum", RANGE_WIDTH + 1);
+	vmm_text_size(sink, size, SIZE_WIDTH);
+	vmm_text_str(sink, "  ");
+	vmm_text_pad(sink, name, KIND_WIDTH);
+	vmm_text_str(sink, "ram\n");
+}
+
 void vmm_memmap_dump(const struct vmm_memmap *map, const struct vmm_sink *sink)
 {
+	uint64_t total = 0;
+
 	for (size_t i = 0; i < map->count; i++) {
 		const struct vmm_mem_range *r = &map->ranges[i];
 
 		vmm_text_range(sink, r->base, r->size);
 		vmm_text_str(sink, " ");
-		vmm_text_size(sink, r->size, 10);
+		vmm_text_size(sink, r->size, SIZE_WIDTH);
 		vmm_text_str(sink, "  ");
-		vmm_text_pad(sink, vmm_mem_kind_name(r->kind), 10);
+		vmm_text_pad(sink, vmm_mem_kind_name(r->kind), KIND_WIDTH);
 		vmm_text_str(sink, r->ram != 0 ? "ram\n" : "not ram\n");
 	}
+	for (unsigned kind = 0; kind < VMM_MEM_KIND_COUNT; kind++) {
+		const uint64_t ram =
+			vmm_memmap_ram(map, (enum vmm_mem_kind)kind);
+
+		total = total > UINT64_MAX - ram ? UINT64_MAX : total + ram;
+		if (ram != 0)
+			dump_sum(sink, ram, vmm_mem_kind_name(kind));
+	}
+	dump_sum(sink, total, "all");
 }

@@ -294,6 +294,65 @@ TEST(unit_memmap_room_is_enough)
 	}
 }
 
+/*
+ * What vmm_memmap_room() promises: so many ranges more, each added and
+ * reserved, in any map. Some reach 2^64, and a few maps become all 2^64 bytes.
+ * The promise is tight, too: a map that is full of entries has none.
+ */
+TEST(unit_memmap_room_of_a_used_map)
+{
+	struct rng rng = {test_seed};
+	size_t most = 0;
+
+	for (unsigned round = 0; round < 2000 * test_factor; round++) {
+		const bool high = rng_below(&rng, 2) == 0;
+		size_t room;
+
+		open_map(1 + rng_below(&rng, 60));
+		CHECK_EQ(vmm_memmap_room(&map), (map.max - 1) / 2);
+		do {
+			room = vmm_memmap_room(&map);
+			if (room > most)
+				most = room;
+			for (size_t i = 0; i < room; i++) {
+				vmm_pa_t base = rng_below(&rng, 64);
+				uint64_t size = 1 + rng_below(&rng, 32);
+
+				if (high)
+					base = UINT64_MAX - base;
+				if (rng_below(&rng, 20) == 0)
+					size = UINT64_MAX - base;
+				if (!vmm_range_ok(base, size))
+					size = UINT64_MAX - base + 1;
+				if (size == 0)
+					continue;
+				add(base, size);
+				reserve(base, size,
+					(enum vmm_mem_kind)(
+						1 + rng_below(&rng, 5)));
+				if (rng_below(&rng, 4) == 0)
+					break;
+			}
+		} while (room != 0 && rng_below(&rng, 8) != 0);
+	}
+	CHECK_EQ(most, 29);
+
+	open_map(3);
+	add(0, 1);
+	CHECK_EQ(
+		vmm_memmap_room(&map), 0); /* an island would fit, a hole not */
+	open_map(5);
+	add(0, 1);
+	add(9, 1);
+	CHECK_EQ(vmm_memmap_room(&map), 0); /* the gap may be filled, too */
+	open_map(4);
+	add(0, 9);
+	CHECK_EQ(vmm_memmap_room(&map), 1);
+	reserve(4, 1, VMM_MEM_MMIO);
+	CHECK_EQ(map.count, 3);
+	CHECK_EQ(vmm_memmap_room(&map), 0);
+}
+
 /* A machine that lists 1,000 pieces of RAM, from the last to the first. */
 TEST(unit_memmap_thousand_entries)
 {
@@ -462,7 +521,30 @@ TEST(unit_memmap_dump)
 		"[0x0000000080000000-0x000000008003ffff]       256K"
 		"  permanent ram\n"
 		"[0x0000000080040000-0x000000009fffffff]    524032K"
-		"  free      ram\n"));
+		"  free      ram\n"
+		"sum                                        524032K"
+		"  free      ram\n"
+		"sum                                           256K"
+		"  permanent ram\n"
+		"sum                                           512M"
+		"  all       ram\n"));
+
+	/* Nothing, and more than a size can say. */
+	open_map(8);
+	sink = test_text_sink(&text, buffer, sizeof(buffer));
+	vmm_memmap_dump(&map, &sink);
+	CHECK_EQ(text.used, 66);
+	CHECK(test_text_has(&text,
+		"sum                                              0"
+		"  all       ram\n"));
+	add(0, UINT64_C(1) << 63);
+	add(UINT64_C(1) << 63, UINT64_C(1) << 63);
+	reserve(0, 1, VMM_MEM_LOADER);
+	sink = test_text_sink(&text, buffer, sizeof(buffer));
+	vmm_memmap_dump(&map, &sink);
+	CHECK(test_text_has(&text,
+		"sum                                     18446744073709551615"
+		"  all       ram\n"));
 	sink = test_text_sink(&text, buffer, sizeof(buffer));
 	sink.write(sink.ctx, vmm_mem_kind_name(VMM_MEM_KIND_COUNT), 7);
 	CHECK(test_text_has(&text, "unknown"));
