@@ -36,7 +36,7 @@ packages_of() {
 	ld.lld) echo lld ;;
 	llvm-nm | llvm-readelf) echo llvm ;;
 	ninja) echo ninja-build ;;
-	qemu-system-riscv64) echo qemu-system-misc ;;
+	qemu-system-riscv64 | qemu-system-riscv32) echo qemu-system-misc ;;
 	qemu-riscv64) echo qemu-user ;;
 	dtc) echo device-tree-compiler ;;
 	riscv64-unknown-elf-gcc) echo gcc-riscv64-unknown-elf ;;

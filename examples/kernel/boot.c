@@ -181,8 +181,7 @@ static int build_tables(const struct vmm_pt_format *format, uint64_t distance)
 		&boot_pt, format, (uintptr_t)scratch, SCRATCH_PAGES, maps, 6);
 	if (err == VMM_OK)
 		err = vmm_boot_map_ram(&boot_pt, &kernel.map,
-			kernel_area(kernel.va_bits, AREA_DMAP)->base, RW,
-			&carve, 1);
+			kernel_area(VMM_ROW_DIRECT)->base, RW, &carve, 1);
 	return err;
 }
 

@@ -36,7 +36,7 @@ static bool own_roots;
 
 static vmm_va_t cpu_base(void)
 {
-	return kernel_area(kernel.va_bits, AREA_CPU)->base;
+	return kernel_area(VMM_ROW_CPU)->base;
 }
 
 struct cpu *cpu_self(void)
@@ -105,8 +105,7 @@ static void init_hart(struct hart *hart, uint64_t id)
 
 void harts_init(uint64_t hart)
 {
-	const struct vmm_layout_area *arena =
-		kernel_area(kernel.va_bits, AREA_ARENA);
+	const struct vmm_layout_area *arena = kernel_area(VMM_ROW_HEAP);
 
 	/* What is mapped there later has to appear in all roots. */
 	check(vmm_pt_prefill(&kernel.pt, arena->base, arena->size, NULL),

@@ -4,7 +4,7 @@
 #define KERNEL_H
 
 #include <vmm/fdt.h>
-#include <vmm/layout.h>
+#include <vmm/layouts.h>
 #include <vmm/memmap.h>
 #include <vmm/pmem.h>
 #include <vmm/pt.h>
@@ -13,16 +13,6 @@
 /* __va() and __pa() look here. */
 #define VMM_DMAP (&kernel.dmap)
 #include <vmm/dmap.h>
-
-/* Rows of the kernel's layouts; see layout.c. */
-enum kernel_area {
-	AREA_USER,
-	AREA_DMAP,
-	AREA_ARENA,
-	AREA_CPU,
-	AREA_IMAGE,
-	AREA_COUNT, /* of rows */
-};
 
 #define MAP_ENTRIES 128
 
@@ -51,10 +41,11 @@ extern __attribute__((visibility("hidden"))) struct kernel kernel;
  */
 const struct vmm_pt_format *kernel_format(unsigned va_bits);
 
-/* The layout for a number of address bits, and one of its rows. */
-struct vmm_layout kernel_layout(unsigned va_bits);
-const struct vmm_layout_area *kernel_area(
-	unsigned va_bits, enum kernel_area area);
+/* An area of the layout that goes with the running page table. */
+static inline const struct vmm_layout_area *kernel_area(enum vmm_layout_row row)
+{
+	return &vmm_layout_standard(kernel.va_bits).areas[row];
+}
 
 /* From the linker script; physical addresses before the jump, virtual after. */
 #define SYMBOL __attribute__((visibility("hidden")))

@@ -23,8 +23,7 @@ static void check(int err, const char *what)
 /* The image's window comes first: most pointers of a kernel lie there. */
 static void init_dmap(void)
 {
-	const struct vmm_layout_area *area =
-		kernel_area(kernel.va_bits, AREA_DMAP);
+	const struct vmm_layout_area *area = kernel_area(VMM_ROW_DIRECT);
 	const struct vmm_memmap *map = &kernel.map;
 	const vmm_va_t start = (uintptr_t)__image_start;
 
@@ -181,7 +180,7 @@ void kernel_main(uint64_t hart)
 		hart, (uint64_t)harts, kernel.load_pa, kernel.format->name,
 		(uint64_t)offered);
 	init_frames();
-	layout = kernel_layout(kernel.va_bits);
+	layout = vmm_layout_standard(kernel.va_bits);
 	check(vmm_layout_check(&layout, NULL, 0, &faults), "layout");
 	print("\nlayout\n");
 	vmm_layout_dump(&layout, &sink);

@@ -11,7 +11,9 @@
 #include <vmm/vmem.h>
 
 #define REGIONS 64
-#define RW	(VMM_PT_READ | VMM_PT_WRITE)
+/* The same on all harts, so global. */
+#define RO	(VMM_PT_READ | VMM_PT_GLOBAL)
+#define RW	(RO | VMM_PT_WRITE)
 
 /* Nodes for the first regions; more come from frames when they run out. */
 #define BOOT_NODES 8
@@ -71,8 +73,7 @@ static vmm_va_t region_alloc(uint64_t size, uint64_t align)
 
 static void init_arena(void)
 {
-	const struct vmm_layout_area *area =
-		kernel_area(kernel.va_bits, AREA_ARENA);
+	const struct vmm_layout_area *area = kernel_area(VMM_ROW_HEAP);
 
 	vmm_vmem_init(&arena, VMM_PAGE_SIZE);
 	check(vmm_vmem_donate(&arena, boot_nodes, sizeof(boot_nodes)),
@@ -183,7 +184,7 @@ static void check_protect(vmm_va_t base, uint64_t size)
 {
 	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE)
 		*word(base + at) = INSTRUCTION_RET;
-	set_prot(base, size, VMM_PT_READ);
+	set_prot(base, size, RO);
 	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE) {
 		expect(probe_store(base + at) == CAUSE_STORE_PAGE_FAULT,
 			"address %x is writable after protect", base + at);
@@ -261,8 +262,7 @@ static void check_superpage(void)
 /* Tables that are merely empty go now. */
 static void prune_arena(void)
 {
-	const struct vmm_layout_area *area =
-		kernel_area(kernel.va_bits, AREA_ARENA);
+	const struct vmm_layout_area *area = kernel_area(VMM_ROW_HEAP);
 	struct vmm_tlb_gather gather;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
