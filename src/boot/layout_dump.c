@@ -4,6 +4,7 @@
  */
 #include "boot/layout_internal.h"
 
+#include "core/bits.h"
 #include "core/text.h"
 
 void vmm_layout_put_name(
@@ -16,26 +17,55 @@ void vmm_layout_put_name(
 	sink->write(sink->ctx, area->name, size);
 }
 
+/* A number and its unit; returns their width. */
+static size_t put_number(
+	const struct vmm_sink *sink, uint64_t number, const char *unit)
+{
+	size_t width = 1;
+
+	vmm_text_dec(sink, number, 0);
+	vmm_text_str(sink, unit);
+	for (; number >= 10; number /= 10)
+		width++;
+	for (; *unit != '\0'; unit++)
+		width++;
+	return width;
+}
+
+static const char units[][8] = {
+	" bytes", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+
+/* The largest unit that divides a size. */
+static unsigned exact_unit(uint64_t size)
+{
+	return size == 0 ? 0 : vmm_ctz(size) / 10;
+}
+
+/* A size exactly, "256 GiB". */
+static size_t put_size(const struct vmm_sink *sink, uint64_t size)
+{
+	unsigned unit = exact_unit(size);
+
+	return put_number(sink, size >> (10 * unit), units[unit]);
+}
+
 size_t vmm_layout_put_size(const struct vmm_sink *sink, uint64_t size)
 {
-	static const char units[][8] = {
-		" bytes", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
-	size_t unit = 0;
-	size_t width = 4;
+	unsigned unit = 1;
+	uint64_t tenths;
+	size_t width;
 
-	while (size != 0 && size % 1024 == 0 && unit < 6) {
-		size /= 1024;
+	if (size >> (10 * exact_unit(size)) < 10000)
+		return put_size(sink, size);
+	/* What counts is at least 10000 bytes: there is a unit below it. */
+	while (unit < 6 && size >> (10 * unit + 10) != 0)
 		unit++;
-	}
-	vmm_text_dec(sink, size, 0);
-	vmm_text_str(sink, units[unit]);
-	if (unit == 0)
-		width += 2;
-	do {
-		width++;
-		size /= 10;
-	} while (size != 0);
-	return width;
+	tenths = ((size >> (10 * unit - 10)) * 10 + 512) / 1024;
+	vmm_text_str(sink, "~");
+	if (tenths % 10 == 0)
+		return 1 + put_number(sink, tenths / 10, units[unit]);
+	width = 1 + put_number(sink, tenths / 10, ".");
+	return width + put_number(sink, tenths % 10, units[unit]);
 }
 
 /* "userspace: 256 GiB at 0x..." */
@@ -44,7 +74,7 @@ static void put_area(
 {
 	vmm_layout_put_name(sink, area);
 	vmm_text_str(sink, ": ");
-	(void)vmm_layout_put_size(sink, area->size);
+	(void)put_size(sink, area->size);
 	vmm_text_str(sink, " at ");
 	vmm_text_addr(sink, area->base);
 }
@@ -52,8 +82,7 @@ static void put_area(
 static void put_align(
 	const struct vmm_sink *sink, const struct vmm_layout_area *area)
 {
-	(void)vmm_layout_put_size(
-		sink, area->align != 0 ? area->align : VMM_PAGE_SIZE);
+	(void)put_size(sink, area->align != 0 ? area->align : VMM_PAGE_SIZE);
 }
 
 /* Faults of an area's ends, and of how it is aligned. */
@@ -91,14 +120,14 @@ static void put_wraps(
 		vmm_text_str(sink, " and on, which");
 	}
 	vmm_text_str(sink, " runs past 2^64 by ");
-	(void)vmm_layout_put_size(sink, fault->size);
+	(void)put_size(sink, fault->size);
 }
 
 static void put_noncanonical(const struct vmm_layout *layout,
 	const struct vmm_layout_fault *fault, const struct vmm_sink *sink)
 {
 	vmm_text_str(sink, " has ");
-	(void)vmm_layout_put_size(sink, fault->size);
+	(void)put_size(sink, fault->size);
 	vmm_text_str(sink, " from ");
 	vmm_text_addr(sink, fault->address);
 	vmm_text_str(sink, " on that are no ");
@@ -110,7 +139,7 @@ static void put_overlap(const struct vmm_layout *layout,
 	const struct vmm_layout_fault *fault, const struct vmm_sink *sink)
 {
 	vmm_text_str(sink, " shares ");
-	(void)vmm_layout_put_size(sink, fault->size);
+	(void)put_size(sink, fault->size);
 	vmm_text_str(sink, " from ");
 	vmm_text_addr(sink, fault->address);
 	vmm_text_str(sink, " on with ");
@@ -122,7 +151,7 @@ static void put_unclaimed(
 {
 	vmm_text_str(sink, " is the lowest area of the upper half, which"
 			   " starts ");
-	(void)vmm_layout_put_size(sink, fault->size);
+	(void)put_size(sink, fault->size);
 	vmm_text_str(sink, " below, at ");
 	vmm_text_addr(sink, fault->address);
 }

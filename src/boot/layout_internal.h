@@ -30,8 +30,10 @@ void vmm_layout_put_name(
 	const struct vmm_sink *sink, const struct vmm_layout_area *area);
 
 /*
- * A size as people say it, "256 GiB", in the largest unit that divides it;
- * layout_dump.c. Returns the width that it took.
+ * A size as people say it, in at most four digits: exactly, "256 GiB", if some
+ * unit allows it, else rounded to a tenth of the largest unit, "~63.8 PiB".
+ * Beside it stand the addresses, which are exact. layout_dump.c; returns the
+ * width that it took.
  */
 size_t vmm_layout_put_size(const struct vmm_sink *sink, uint64_t size);
 

@@ -34,34 +34,6 @@ static void put_edge(const struct vmm_sink *sink, enum box box)
 	vmm_text_str(sink, box == BOX_AREA ? "|" : ":");
 }
 
-/*
- * A size in at most four digits: exactly if some unit allows it, else rounded
- * to a tenth of the largest unit, as in "~63.8 PiB".
- */
-static void put_size(const struct vmm_sink *sink, uint64_t size)
-{
-	static const char units[][8] = {
-		" KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
-	unsigned unit = 0;
-	uint64_t tenths;
-
-	if (size == 0 || size >> (vmm_ctz(size) / 10 * 10) < 10000) {
-		(void)vmm_layout_put_size(sink, size);
-		return;
-	}
-	/* What counts is at least 10000 bytes: there is a unit below it. */
-	while (unit < 5 && size >> (10 * unit + 20) != 0)
-		unit++;
-	tenths = ((size >> (10 * unit)) * 10 + 512) / 1024;
-	vmm_text_str(sink, "~");
-	vmm_text_dec(sink, tenths / 10, 0);
-	if (tenths % 10 != 0) {
-		vmm_text_str(sink, ".");
-		vmm_text_dec(sink, tenths % 10, 0);
-	}
-	vmm_text_str(sink, units[unit]);
-}
-
 /* The line with the name in the middle and the size behind the box. */
 static void put_label(const struct vmm_sink *sink, enum box box,
 	const struct vmm_layout_area *area, uint64_t size)
@@ -81,7 +53,7 @@ static void put_label(const struct vmm_sink *sink, enum box box,
 	put_edge(sink, box);
 	if (box != BOX_HOLE) {
 		vmm_text_str(sink, " ");
-		put_size(sink, size);
+		(void)vmm_layout_put_size(sink, size);
 	}
 	if (box == BOX_FREE)
 		vmm_text_str(sink, " free");

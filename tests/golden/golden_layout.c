@@ -102,16 +102,14 @@ TEST(golden_layout_dump_of_odd_tables)
 		"[0x0000000000000000-0x0000000000000fff] 4 KiB     (free)\n"
 		"[0x0000000000001000-0x0000000000003fff] 12 KiB    b\n"
 		"[0x0000000000001000-0x0000000000001fff] 4 KiB     a\n"
-		"[0x0000000000004000-0xffffffffffffffff] 18014398509481968 KiB"
-		" (free)\n");
+		"[0x0000000000004000-0xffffffffffffffff] ~16 EiB   (free)\n");
 	layout = vmm_layout_make(twins, LEN(twins), 39);
 	expect_dump(&layout,
 		"39-bit addresses, 3 areas\n"
 		"[0x0000000000000000-0x0000000000000fff] 4 KiB     (free)\n"
 		"[0x0000000000001000-0x0000000000003fff] 12 KiB    b\n"
 		"[0x0000000000001000-0x0000000000001fff] 4 KiB     a\n"
-		"[0x0000000000004000-0x0000003fffffffff] 268435440 KiB"
-		" (free)\n"
+		"[0x0000000000004000-0x0000003fffffffff] ~256 GiB  (free)\n"
 		"[0x0000004000000000-0xffffffbfffffffff]           (no"
 		" address)\n"
 		"[0xffffffc000000000-0xffffffffffffffff] 256 GiB  "
