@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The platform of the tests on a bare RISC-V ABI under user-mode emulation:
- * two Linux system calls, an entry point, and the four memory functions that
- * the library leaves undefined.
+ * two Linux system calls and an entry point. The four memory functions that the
+ * library leaves undefined are the example kernel's.
  */
 #include "support/test.h"
 
 #define SYS_WRITE      64
 #define SYS_EXIT_GROUP 94
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memmove(void *to, const void *from, size_t size);
-void *memset(void *to, int byte, size_t size);
-int memcmp(const void *a, const void *b, size_t size);
 _Noreturn void start_c(long *stack);
 
 static long syscall3(long number, long a, long b, long c)
@@ -55,46 +51,3 @@ __asm__(".globl _start\n"
 	"	mv a0, sp\n"
 	"	andi sp, sp, -16\n"
 	"	tail start_c\n");
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
-{
-	unsigned char *t = to;
-	const unsigned char *f = from;
-
-	for (size_t i = 0; i < size; i++)
-		t[i] = f[i];
-	return to;
-}
-
-void *memmove(void *to, const void *from, size_t size)
-{
-	unsigned char *t = to;
-	const unsigned char *f = from;
-
-	if ((uintptr_t)to <= (uintptr_t)from)
-		return memcpy(to, from, size);
-	while (size-- > 0)
-		t[size] = f[size];
-	return to;
-}
-
-void *memset(void *to, int byte, size_t size)
-{
-	unsigned char *t = to;
-
-	for (size_t i = 0; i < size; i++)
-		t[i] = (unsigned char)byte;
-	return to;
-}
-
-int memcmp(const void *a, const void *b, size_t size)
-{
-	const unsigned char *x = a;
-	const unsigned char *y = b;
-
-	for (size_t i = 0; i < size; i++) {
-		if (x[i] != y[i])
-			return x[i] < y[i] ? -1 : 1;
-	}
-	return 0;
-}
