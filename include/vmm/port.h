@@ -6,7 +6,8 @@
  * given to. Several objects may share one.
  *
  *   You use                                  You provide
- *   rbtree.h layout.h dmap.h memmap.h fdt.h  nothing
+ *   rbtree.h layout.h layouts.h dmap.h       nothing
+ *   memmap.h fdt.h firmware.h                an array for the memory map
  *   boot.h                                   a few scratch pages
  *   vmem.h                                   memory for nodes: a static array
  *                                            now, pages when there are any
@@ -16,7 +17,7 @@
  *   any dump                                 struct vmm_sink
  *
  * Rules for a hook: it may sleep if its caller may; it must not call back into
- * the object that called it. The library takes no lock. The caller serialises
+ * the object that called it, unless the hook's own text says so. The library takes no lock. The caller serialises
  * the calls that change one object; objects are independent of each other.
  */
 #ifndef VMM_PORT_H
