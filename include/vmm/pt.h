@@ -18,6 +18,14 @@
  *
  * Levels are numbered as in the RISC-V specification: 0 is the table of 4 KiB
  * leaves, a leaf at level 1 is 2 MiB, at 2 1 GiB, at 3 512 GiB, at 4 256 TiB.
+ *
+ * Context. No function takes a lock or executes a fence instruction but to order
+ * its own stores. The page source is called before the first change or, to give
+ * pages back, after the last; vmm_pt_reap() and vmm_pt_fini() call it as well.
+ * The caller serialises all calls that share a table, look-ups too. Hardware
+ * may walk the table at any time: entries change by single 64-bit stores, and a
+ * new table is linked only when it is complete. The code needs a 64-bit machine
+ * to run on; the header compiles on any.
  */
 #ifndef VMM_PT_H
 #define VMM_PT_H
