@@ -13,7 +13,7 @@
 
 uint64_t boot_enter(vmm_pa_t fdt_pa, vmm_pa_t load_pa);
 
-extern SYMBOL char stack_bottom[], paging_on_next[];
+extern SYMBOL char stack_bottom[], stack_top[], paging_on_next[];
 void paging_on(uint64_t satp);
 
 /* A devicetree larger than this is no devicetree. */
@@ -197,7 +197,8 @@ static vmm_pa_t trap_vector(void)
 /* Would the hart survive? If not, say what it would stumble over. */
 static void look_before_leaping(void)
 {
-	const vmm_pa_t sp = (uintptr_t)__builtin_frame_address(0);
+	/* All of the stack: the callers' frames are above this one. */
+	const vmm_pa_t sp = (uintptr_t)stack_top;
 	const vmm_pa_t pc = (uintptr_t)paging_on_next;
 	const struct vmm_boot_state state = {.pc = pc,
 		.pc_pa = pc,

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each hart has for itself: a struct, a guard page and a stack, in an area
- * at one address that is the same for all of them and mapped to other frames on
- * each. A hart needs no number to find its own, and running out of stack is a
- * page fault.
+ * What each hart has for itself: a struct, a stack for traps, a guard page and a
+ * stack, in an area at one address that is the same for all of them and mapped
+ * to other frames on each. A hart needs no number to find its own, and running
+ * out of stack is a page fault that can be told.
  *
- *      area + 0        + 1 page       + 2 pages
- *     +---------------+--------------+---------------------+
- *     |  struct cpu   |    guard     |  stack, downwards   |
- *     +---------------+--------------+---------------------+
+ *      area + 0             + 1 page       + 2 pages
+ *     +---------+----------+--------------+---------------------+
+ *     |  struct |   traps, |    guard     |  stack, downwards   |
+ *     |   cpu   |downwards |              |                     |
+ *     +---------+----------+--------------+---------------------+
  */
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
 #include <vmm/types.h>
 
+#define CPU_TRAP_STACK VMM_PAGE_SIZE /* its top */
 #define CPU_GUARD      VMM_PAGE_SIZE
 #define CPU_STACK      (2 * VMM_PAGE_SIZE)
 #define CPU_STACK_SIZE (4 * VMM_PAGE_SIZE)

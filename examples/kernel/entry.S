@@ -38,6 +38,8 @@ _start:
 	add	t0, t0, a0
 	jr	t0
 3:
+	lla	t0, boot_trap_top
+	csrw	sscratch, t0
 	lla	t0, trap_entry
 	csrw	stvec, t0
 	mv	a0, s0
@@ -49,17 +51,20 @@ stuck:
 /*
  * Another hart: the MMU is off, its number is in a0 and the physical address
  * of its struct hart_start in a1. It goes through the boot tables, which have
- * the identity map, to a root of its own.
+ * the identity map, to a root of its own. What the boot hart has written before
+ * the start is ordered by the fence.
  */
 	.globl	hart_entry
 hart_entry:
 	csrw	sie, zero
 	lla	t0, trap_early
 	csrw	stvec, t0
+	fence	rw, rw
 	ld	t0, 0(a1)		/* satp of the boot tables */
 	ld	t1, 8(a1)		/* satp of its own root */
-	ld	sp, 16(a1)		/* top of its stack, in its own root */
-	ld	t2, 24(a1)		/* from load to link address */
+	ld	t2, 16(a1)		/* from load to link address */
+	ld	t3, 24(a1)		/* top of its stack, in its own root */
+	ld	t4, 32(a1)		/* top of its trap stack, likewise */
 	sfence.vma
 	csrw	satp, t0
 	sfence.vma
@@ -67,12 +72,23 @@ hart_entry:
 	add	t0, t0, t2
 	jr	t0
 1:
+	lla	t0, trap_early		/* up here, where both tables have it */
+	csrw	stvec, t0
 	csrw	satp, t1
 	sfence.vma
+	mv	sp, t3
+	csrw	sscratch, t4
 	lla	t0, trap_entry
 	csrw	stvec, t0
 	call	hart_main
 	j	stuck
+
+/* Go on in the function a2, on the stack a0, with traps on the stack a1. */
+	.globl	stack_switch
+stack_switch:
+	mv	sp, a0
+	csrw	sscratch, a1
+	jr	a2
 
 /*
  * Turn paging on: a0 is the value for satp. The instruction after the write is
@@ -88,12 +104,14 @@ paging_on_next:
 	ret
 
 /*
- * Before trap_entry is in place a trap can only be reported. A trap in here
- * would lead here again, so whatever the report needs must be mapped.
+ * Before trap_entry is in place, and when a trap comes in a trap, there is
+ * nothing to do but to report it, on a stack that nobody else uses. A trap in
+ * here would lead here again; all that the report needs is in the image.
  */
 	.balign	4
 	.globl	trap_early
 trap_early:
+	lla	sp, last_stack_top
 	csrr	a0, scause
 	csrr	a1, stval
 	csrr	a2, sepc
@@ -101,15 +119,18 @@ trap_early:
 	j	stuck
 
 /*
- * Traps come from S-mode only, on the stack of whatever was running, which is
- * aligned to 16 bytes as the ABI wants it. All caller-saved registers are kept;
- * trap_handle() returns where to continue.
+ * Traps come from S-mode only. They run on a stack of their own, whose top is in
+ * sscratch: the one that was running may be what is wrong, as when it has run
+ * into its guard page. While a trap is handled sscratch is 0. All caller-saved
+ * registers are kept; trap_handle() returns where to continue.
  */
 	.text
 	.balign	4
 	.globl	trap_entry
 trap_entry:
-	addi	sp, sp, -128
+	csrrw	sp, sscratch, sp
+	beqz	sp, trap_early
+	addi	sp, sp, -144
 	sd	ra, 0(sp)
 	sd	t0, 8(sp)
 	sd	t1, 16(sp)
@@ -126,12 +147,16 @@ trap_entry:
 	sd	t4, 104(sp)
 	sd	t5, 112(sp)
 	sd	t6, 120(sp)
+	csrrw	t0, sscratch, zero
+	sd	t0, 128(sp)		/* the stack that was running */
 	csrr	a0, scause
 	csrr	a1, stval
 	csrr	a2, sepc
 	mv	a3, ra
 	call	trap_handle
 	csrw	sepc, a0
+	addi	t0, sp, 144
+	csrw	sscratch, t0
 	ld	ra, 0(sp)
 	ld	t0, 8(sp)
 	ld	t1, 16(sp)
@@ -148,7 +173,7 @@ trap_entry:
 	ld	t4, 104(sp)
 	ld	t5, 112(sp)
 	ld	t6, 120(sp)
-	addi	sp, sp, 128
+	ld	sp, 128(sp)
 	sret
 
 /* Where the image was linked: the one address that is not relative to pc. */
@@ -158,9 +183,14 @@ trap_entry:
 link_address:
 	.quad	__image_start
 
+/* The boot hart's, until it has a stack of its own (cpu.h). */
 	.section .bss
 	.balign	16
 	.globl	stack_bottom, stack_top
 stack_bottom:
 	.space	16384
 stack_top:
+	.space	4096
+boot_trap_top:
+	.space	4096
+last_stack_top:

@@ -10,14 +10,17 @@
 #include <vmm/riscv.h>
 
 void hart_main(uint64_t id);
+_Noreturn void stack_switch(
+	vmm_va_t stack_top, vmm_va_t trap_top, void (*then)(void));
 extern SYMBOL char hart_entry[];
 
 /* What hart_entry reads, at the offsets it knows. */
 struct hart_start {
 	uint64_t boot_satp;
 	uint64_t satp;
-	uint64_t sp;
 	uint64_t distance;
+	vmm_va_t stack_top;
+	vmm_va_t trap_top;
 };
 
 /* The kernel's books about one hart. */
@@ -97,13 +100,14 @@ static void init_hart(struct hart *hart, uint64_t id)
 	hart->start = (struct hart_start){
 		.boot_satp = kernel.boot_satp,
 		.satp = vmm_riscv_satp(&hart->pt, 0),
-		.sp = cpu_base() + CPU_STACK + CPU_STACK_SIZE,
 		.distance = (uintptr_t)__image_start - kernel.load_pa,
+		.stack_top = cpu_base() + CPU_STACK + CPU_STACK_SIZE,
+		.trap_top = cpu_base() + CPU_TRAP_STACK,
 	};
 	check(vmm_pt_check(&hart->pt), "a hart's table");
 }
 
-void harts_init(uint64_t hart)
+void harts_init(uint64_t hart, void (*then)(void))
 {
 	const struct vmm_layout_area *arena = kernel_area(VMM_ROW_HEAP);
 
@@ -114,11 +118,27 @@ void harts_init(uint64_t hart)
 	vmm_riscv_satp_write(harts[0].start.satp);
 	own_roots = true;
 	running = 1;
+	stack_switch(harts[0].start.stack_top, harts[0].start.trap_top, then);
 }
 
 static uint64_t online(void)
 {
 	return __atomic_load_n(&running, __ATOMIC_ACQUIRE);
+}
+
+/* The hart counts itself when it runs in its own root. */
+static void wait_for(uint64_t index, uint64_t id)
+{
+	/* A second at 10 MHz and more on all machines we know: rdtime. */
+	const uint64_t limit = 100000000;
+	uint64_t start;
+	uint64_t now;
+
+	__asm__ volatile("rdtime %0" : "=r"(start));
+	do
+		__asm__ volatile("rdtime %0" : "=r"(now) : : "memory");
+	while (online() == index && now - start < limit);
+	expect(online() != index, "hart %u did not come up", id);
 }
 
 void harts_start(void)
@@ -133,16 +153,20 @@ void harts_start(void)
 		if (node.id == cpu_self()->hart)
 			continue;
 		init_hart(hart, node.id);
+		/* Its tables and its struct before the hart itself. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (sbi_hart_start(
 			    node.id, __pa(hart_entry), __pa(&hart->start)) != 0)
 			fail("hart %u does not start", node.id);
-		/* One by one; it counts itself when it runs in its root. */
-		while (online() == index)
-			__asm__ volatile("" : : : "memory");
+		wait_for(index, node.id);
 		index++;
 	}
-	print("harts: %u, each on a root of its own, stack and struct at %x\n",
-		online(), cpu_base());
+	print("harts: %u of %u, each on a root of its own, stack and struct at "
+	      "%x\n",
+		online(), (uint64_t)kernel.harts, cpu_base());
+	expect(online() == kernel.harts || online() == HARTS_MAX ||
+			kernel.harts == 0,
+		"%u harts did not start", kernel.harts - online());
 }
 
 uint64_t harts_count(void)

@@ -11,10 +11,16 @@
 
 #define HARTS_MAX 8
 
-/* Move the boot hart to a root of its own. */
-void harts_init(uint64_t hart);
+/*
+ * Move the boot hart to a root and a stack of its own, and go on there with
+ * @then, which does not return.
+ */
+_Noreturn void harts_init(uint64_t hart, void (*then)(void));
 
-/* Start all others that the devicetree names and wait until they run. */
+/*
+ * Start the others that the devicetree names, up to HARTS_MAX in all, and wait
+ * until they run.
+ */
 void harts_start(void);
 
 /* How many run. */

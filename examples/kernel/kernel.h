@@ -24,6 +24,7 @@ struct kernel {
 	const struct vmm_pt_format *format; /* the same, after the jump */
 	struct vmm_mem_range map_entries[MAP_ENTRIES];
 	struct vmm_memmap map;
+	uint32_t harts;	    /* that the devicetree names */
 	bool hold;	    /* stay on after the last line */
 	uint64_t boot_satp; /* turns the boot tables on, for other harts */
 	struct vmm_pt pt;

@@ -159,12 +159,49 @@ static void check_protection(void)
 	      "no writable alias, data not executable\n");
 }
 
+/* The initrd is nobody's to take until boot memory is released. */
+static void check_initrd(void)
+{
+	struct vmm_fdt_mem memory = {0};
+
+	while (vmm_fdt_mem_next(&kernel.fdt, &memory) == VMM_OK) {
+		vmm_pa_t last = vmm_range_last(memory.base, memory.size);
+
+		if (memory.source != VMM_FDT_MEM_INITRD)
+			continue;
+		print("initrd: %u bytes at %x, kept\n", memory.size,
+			memory.base);
+		for (size_t i = 0; i < kernel.map.count; i++) {
+			const struct vmm_mem_range *range =
+				&kernel.map.ranges[i];
+
+			if (vmm_range_overlaps(range->base, range->size,
+				    memory.base, memory.size))
+				expect(range->kind >= VMM_MEM_LOADER,
+					"the initrd is free in the map");
+		}
+		expect(!vmm_pmem_is_free(&kernel.pmem, memory.base) &&
+				!vmm_pmem_is_free(&kernel.pmem, last),
+			"the initrd's frames are free");
+	}
+}
+
+/* On the boot hart's own root and stack. */
+static void kernel_run(void)
+{
+	check_protection();
+	harts_start();
+	check_initrd();
+	release_boot_memory();
+	kernel_work();
+	succeed(kernel.format->name, kernel.hold);
+}
+
 void kernel_main(uint64_t hart)
 {
 	struct vmm_layout layout;
 	struct vmm_sink sink = console();
 	unsigned offered = 0;
-	uint32_t harts = 0;
 	size_t faults;
 
 	/* Pointers made before the jump hold physical addresses: anew. */
@@ -173,12 +210,11 @@ void kernel_main(uint64_t hart)
 	init_dmap();
 	vmm_fdt_moved(&kernel.fdt, __va(kernel.fdt_pa));
 	/* Firmware disables harts whose nodes name no mode: then none is left. */
-	(void)!vmm_fdt_mmu_type(&kernel.fdt, &offered, &harts);
-	print("\nlibvmm kernel: hart %u, %u in the devicetree, loaded at %x, "
-	      "running in %s, "
-	      "devicetree says %u bits\n\n",
-		hart, (uint64_t)harts, kernel.load_pa, kernel.format->name,
-		(uint64_t)offered);
+	(void)!vmm_fdt_mmu_type(&kernel.fdt, &offered, &kernel.harts);
+	print("\nlibvmm kernel: hart %u, loaded at %x, running in %s; "
+	      "the devicetree names %u harts and %u bits\n\n",
+		hart, kernel.load_pa, kernel.format->name,
+		(uint64_t)kernel.harts, (uint64_t)offered);
 	init_frames();
 	layout = vmm_layout_standard(kernel.va_bits);
 	check(vmm_layout_check(&layout, NULL, 0, &faults), "layout");
@@ -189,10 +225,5 @@ void kernel_main(uint64_t hart)
 	print("\npage table\n");
 	vmm_pt_dump(&kernel.pt, &sink);
 	print("\n");
-	harts_init(hart);
-	check_protection();
-	harts_start();
-	release_boot_memory();
-	kernel_work();
-	succeed(kernel.format->name, kernel.hold);
+	harts_init(hart, kernel_run);
 }

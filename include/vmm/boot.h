@@ -36,10 +36,11 @@
 extern "C" {
 #endif
 
-/* Flags of a row. */
-#define VMM_BOOT_EXACT \
-	1u /* map these pages and no others, in pages of any
-			     size; without it: in gigapages, widened */
+/*
+ * Flag of a row: map these pages and no others, in leaves of any size. Without
+ * it the row is widened to gigapages.
+ */
+#define VMM_BOOT_EXACT 1u
 
 /* A range that the boot tables are to map. */
 struct vmm_boot_map {
@@ -58,10 +59,11 @@ struct vmm_boot_map {
  * @scratch: Physical address of the pages, which is also the pointer at which
  *           this code sees them: the MMU is off. Aligned to the size of the
  *           root, which is a page but for the guest-stage formats.
- * @count:   Number of pages, enough for the root at least. With L the format's levels, a widened
- *           row within 512 GiB borders takes at most L - 3 pages, an exact one
- *           within 2 MiB borders L - 1, and one more for each border; rows
- *           that are near each other share them. The root is one more.
+ * @count:   Number of pages, enough for the root at least. With L the format's
+ *           levels, a widened row within 512 GiB borders takes at most L - 3
+ *           pages, an exact one within 2 MiB borders L - 1, and one more for
+ *           each border; rows that are near each other share them. The root is
+ *           one more.
  * @maps:    What to map. Widened rows may share a gigapage if they map it
  *           alike; no other rows may overlap.
  * @maps_count: Their number.
@@ -71,9 +73,10 @@ struct vmm_boot_map {
  *            table is no longer in use; nothing needs to be undone.
  * Cost:      O(gigapages).
  * Return:    VMM_OK, or
- *            VMM_EINVAL  @count is too small for the root, @scratch is misaligned, a range is
- *                        empty, its addresses differ modulo 1 GiB or, exact,
- *                        are no pages, or its protection allows no access
+ *            VMM_EINVAL  @count is too small for the root, @scratch is
+ *                        misaligned, a range is empty, its addresses differ
+ *                        modulo 1 GiB or, exact, are no pages, or its
+ *                        protection allows no access
  *            VMM_ERANGE  a range wraps or the format cannot translate it
  *            VMM_EEXIST  two ranges want one page differently
  *            VMM_ENOMEM  more pages are needed
@@ -119,7 +122,7 @@ enum vmm_boot_flaw {
 /* The first flaw that was found. */
 struct vmm_boot_verdict {
 	uint32_t flaw;	/* enum vmm_boot_flaw */
-	char what[16];	/* "pc", "stack", "trap vector", "root" */
+	char what[16];	/* "pc", "stack" or "trap vector" */
 	vmm_va_t va;	/* the address that cannot be used */
 	uint32_t level; /* of the table whose entry says so */
 	uint64_t entry; /* that entry */
@@ -137,7 +140,7 @@ struct vmm_boot_verdict {
  * from @state->sp down (store), and the trap vector (fetch), page by page, in
  * the kernel's mode with SUM = 0. Table addresses are believed: an entry that
  * points to a table where no memory is cannot be told from a good one, and is
- * read.
+ * read. Svpbmt and Svnapot count as reserved, and an instruction as 4 bytes.
  *
  * Cost:   O(levels * pages of the stack).
  * Return: VMM_OK, or
@@ -185,7 +188,7 @@ struct vmm_boot_carve {
  * with a lower leaf_level_max. All or nothing: the tables of all pieces are
  * counted and in hand before the first entry is written.
  *
- * Cost:   O(entries of the map * carve-outs + leaves).
+ * Cost:   O((entries of the map + carve-outs) * carve-outs + leaves).
  * Return: VMM_OK, or
  *         VMM_EINVAL     a carve-out is misaligned, empty or out of order,
  *                        @offset is no multiple of the page size, or a

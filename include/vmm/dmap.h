@@ -16,6 +16,9 @@
  *
  * The windows only describe mappings. Entries in the page table are made with
  * vmm_pt_map(), or for all RAM at once with vmm_boot_map_ram().
+ *
+ * Context. The caller serialises changes. Look-ups take no lock and may run
+ * beside vmm_dmap_add() and vmm_dmap_grow(), not beside vmm_dmap_remove().
  */
 #ifndef VMM_DMAP_H
 #define VMM_DMAP_H

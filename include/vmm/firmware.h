@@ -355,7 +355,8 @@ bool vmm_multiboot2_tag_next(
  *
  * Return: VMM_OK, or
  *         VMM_EBUSY    UEFI boot services are active
- *         VMM_ENOENT   no tag says what is RAM
+ *         VMM_ENOENT   no tag says what is RAM, or the one that counts
+ *                      names none
  *         VMM_EINVAL   a malformed tag or range, or the information would not
  *                      fit at @info_pa
  *         VMM_ENOTSUP  a UEFI map of an unknown version

@@ -17,8 +17,9 @@
  *   any dump                                 struct vmm_sink
  *
  * Rules for a hook: it may sleep if its caller may; it must not call back into
- * the object that called it, unless the hook's own text says so. The library takes no lock. The caller serialises
- * the calls that change one object; objects are independent of each other.
+ * the object that called it, unless the hook's own text says so. The library
+ * takes no lock. The caller serialises the calls that change one object;
+ * objects are independent of each other.
  */
 #ifndef VMM_PORT_H
 #define VMM_PORT_H

@@ -86,9 +86,9 @@ struct vmm_pt_format {
 				   set by itself (x86-64: A) */
 	uint64_t leaf_bits[2];	 /* bits of every leaf: at level 0, above it */
 	uint64_t leaf_forbidden; /* bits that must be 0 in a leaf */
-	uint64_t
-		borrowed; /* two bits for software, in root entries only: the */
-	uint64_t lent;	  /* entry is another table's; others use it too */
+	/* Two bits for software, in root entries only. */
+	uint64_t borrowed;     /* the entry belongs to another table */
+	uint64_t lent;	       /* other tables use the entry too */
 	unsigned prot_allowed; /* VMM_PT_... flags that can be expressed */
 	struct vmm_pt_prot_bits prot[VMM_PT_PROT_COUNT];
 };
@@ -294,8 +294,8 @@ VMM_NODISCARD int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  * @gather: Receives the tables; never NULL. A fence for all address spaces is
  *          asked for, since an empty table cannot say what it once held.
  *
- * After it, no table under the range is empty: the number of tables is again
- * a function of the mappings alone.
+ * After it, no table under the range is empty, those aside that root entries
+ * have lent: the number of tables is again a function of the mappings alone.
  *
  * Cost:   O(512 * tables under the range).
  * Return: VMM_OK, or VMM_EINVAL, VMM_ERANGE or VMM_EBUSY as for
@@ -329,17 +329,18 @@ VMM_NODISCARD int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 
 /**
  * vmm_pt_share() - Borrow the root entries of another table.
- * @pt:   The borrower. Nothing is mapped in the range.
+ * @pt:   The borrower. Nothing is mapped in the range. If a hart is using it,
+ *        fence all addresses afterwards: absent entries may be cached.
  * @from: The owner: same format, same offset. Must outlive the loan. Its
  *        entries are marked as lent, for good.
  * @va:   First virtual address; a multiple of vmm_pt_root_span().
  * @size: Bytes; a non-zero multiple of vmm_pt_root_span().
  *
  * From now on both tables lead through the same lower tables: what the owner
- * maps and unmaps there appears in the borrower too, and its flushes have to
- * reach the harts of all borrowers. The borrower only reads: its operations
- * refuse ranges with borrowed entries, and neither vmm_pt_fini() nor
- * vmm_pt_check() look below them.
+ * maps and unmaps there appears in the borrower too. Its gathers then ask for a
+ * fence in all address spaces, which has to reach the harts of all borrowers.
+ * The borrower only reads: its operations refuse ranges with borrowed entries,
+ * and neither vmm_pt_fini() nor vmm_pt_check() look below them.
  *
  * The owner never unlinks a table that it has lent, be it empty. A leaf in a
  * root entry (a gigapage in Sv39) is lent as well; as a change of it could not
@@ -357,6 +358,7 @@ VMM_NODISCARD int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  *         VMM_ERANGE  the range wraps or leaves the canonical addresses
  *         VMM_EEXIST  the borrower has something there
  *         VMM_ENOENT  the owner has an absent entry there
+ *         VMM_EBUSY   @from has borrowed the entry itself: ask its owner
  */
 VMM_NODISCARD int vmm_pt_share(
 	struct vmm_pt *pt, struct vmm_pt *from, vmm_va_t va, uint64_t size);
@@ -368,6 +370,10 @@ VMM_NODISCARD int vmm_pt_share(
  * @size:   Bytes; a non-zero multiple of vmm_pt_root_span(). Every entry in
  *          the range is borrowed.
  * @gather: Receives what became stale; never NULL.
+ *
+ * Where global leaves lie below, every space that shares them may bring them
+ * back into the TLB for all: use these addresses again in this space only after
+ * no hart runs on another one, or never.
  *
  * Return: VMM_OK, or
  *         VMM_EINVAL  misaligned or empty

@@ -116,8 +116,8 @@ struct vmm_vmem {
 };
 
 /*
- * What vmm_vmem_stat() reports. Sums are in bytes; a sum of 2^64, when spans cover the whole address space,
- * is given as 2^64 - 1.
+ * What vmm_vmem_stat() reports. Sums are in bytes; a sum of 2^64, when spans
+ * cover the whole address space, is given as 2^64 - 1.
  */
 struct vmm_vmem_stat {
 	uint64_t size; /* of all spans */

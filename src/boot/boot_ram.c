@@ -171,7 +171,8 @@ int vmm_boot_map_ram(struct vmm_pt *pt, const struct vmm_memmap *map,
 	uint64_t tables;
 	int err;
 
-	if (!carves_ok(carves, carves_count))
+	if (!vmm_is_aligned(offset, VMM_PAGE_SIZE) ||
+		!carves_ok(carves, carves_count))
 		return VMM_EINVAL;
 	err = check_prots(pt, prot, carves, carves_count);
 	if (err == VMM_OK)

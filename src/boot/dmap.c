@@ -42,10 +42,12 @@ int vmm_dmap_add(struct vmm_dmap *dmap, vmm_pa_t pa, uint64_t size, vmm_va_t va)
 		return VMM_EEXIST;
 	if (dmap->count == VMM_DMAP_WINDOWS_MAX)
 		return VMM_ENOSPC;
-	window = &dmap->windows[dmap->count++];
+	window = &dmap->windows[dmap->count];
 	window->pa = pa;
 	window->va = va;
 	window->size = size;
+	/* Look-ups on other harts see the window whole or not at all. */
+	__atomic_store_n(&dmap->count, dmap->count + 1, __ATOMIC_RELEASE);
 	return VMM_OK;
 }
 

@@ -158,7 +158,6 @@ static int tag_range(const struct view *view, struct vmm_firmware_range *range)
 {
 	const uint32_t type = range->tag.type;
 
-	/* No switch: its jump table could hold absolute addresses. */
 	if (type == VMM_MULTIBOOT2_MODULE)
 		return module_range(range);
 	if (type == VMM_MULTIBOOT2_FRAMEBUFFER)
@@ -210,11 +209,24 @@ int vmm_multiboot2_reserve(const struct vmm_multiboot2 *mb, vmm_pa_t info_pa,
 	return vmm_firmware_enter(next, &view, map);
 }
 
+/* VMM_OK if the view has any RAM, VMM_ENOENT if not, or what is wrong. */
+static int has_ram(const struct view *view)
+{
+	struct vmm_firmware_range range = {0};
+	int err;
+
+	do
+		err = next(view, &range);
+	while (err == VMM_OK && range.fate.ram == 0);
+	return err;
+}
+
 int vmm_multiboot2_memmap(const struct vmm_multiboot2 *mb, vmm_pa_t info_pa,
 	struct vmm_memmap *map)
 {
 	struct vmm_multiboot2_tag tag = {0};
 	struct view view = {mb, info_pa, VMM_MULTIBOOT2_END};
+	int err;
 
 	if (!vmm_range_ok(info_pa, mb->size))
 		return VMM_EINVAL;
@@ -232,5 +244,8 @@ int vmm_multiboot2_memmap(const struct vmm_multiboot2 *mb, vmm_pa_t info_pa,
 	}
 	if (view.map_type == VMM_MULTIBOOT2_END)
 		return VMM_ENOENT;
+	err = has_ram(&view);
+	if (err != VMM_OK)
+		return err;
 	return vmm_firmware_enter(next, &view, map);
 }

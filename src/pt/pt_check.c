@@ -36,7 +36,7 @@ static bool leaf_entry_ok(
 	       (entry & mask) == (bits & mask);
 }
 
-/* I2: what was borrowed is a table's or a leaf's entry, and marked. */
+/* I2: what was borrowed is not lent on, and is a table's or a leaf's entry. */
 static bool borrowed_entry_ok(const struct vmm_pt *pt, uint64_t entry)
 {
 	uint64_t plain = entry & ~pt->format->borrowed;
@@ -84,7 +84,7 @@ int vmm_pt_check(const struct vmm_pt *pt)
 			continue;
 		}
 		/* In the root the marks are the library's own. */
-		if (level == top)
+		if (level == top && !vmm_pt_is_borrowed(format, entry))
 			entry &= ~format->lent;
 		if (level == top && vmm_pt_is_borrowed(format, entry)) {
 			if (!borrowed_entry_ok(pt, entry))

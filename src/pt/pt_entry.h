@@ -189,6 +189,13 @@ VMM_NODISCARD int vmm_pt_range_check(
 VMM_NODISCARD int vmm_pt_change_check(
 	const struct vmm_pt *pt, vmm_va_t va, uint64_t size);
 
+/*
+ * After a change of the range: where a root entry is lent, the change is one of
+ * other address spaces too, and a fence for one of them is not enough.
+ */
+void vmm_pt_note_lent(const struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct vmm_tlb_gather *gather);
+
 /* Take one zeroed page for a table; one is spare. */
 vmm_pa_t vmm_pt_table_new(struct vmm_pt *pt);
 /*

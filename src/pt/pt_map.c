@@ -235,6 +235,7 @@ int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, uint64_t size,
 	if (err != VMM_OK)
 		return err;
 	commit(pt, rest, prot, bits, gather);
+	vmm_pt_note_lent(pt, va, size, gather);
 	/* The plan is exact: no page was taken in vain. */
 	VMM_ASSERT(pt->spare_count == (spares > tables ? spares - tables : 0));
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);

@@ -117,6 +117,7 @@ int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned prot,
 		return err;
 	vmm_pt_split(pt, va, size, gather);
 	commit(pt, va, size, &change, gather);
+	vmm_pt_note_lent(pt, va, size, gather);
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);
 	return VMM_OK;
 }

@@ -49,3 +49,19 @@ int vmm_pt_change_check(const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
 	}
 	return VMM_OK;
 }
+
+void vmm_pt_note_lent(const struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct vmm_tlb_gather *gather)
+{
+	unsigned level = vmm_pt_root_level(pt);
+	const uint64_t *root = vmm_pt_table(pt, pt->root);
+	unsigned at = vmm_pt_index(pt, va, level);
+	unsigned end = vmm_pt_index(pt, vmm_range_last(va, size), level);
+
+	if (gather == NULL || gather->flags == 0)
+		return;
+	for (; at <= end; at++) {
+		if (vmm_pt_is_lent(pt->format, vmm_pt_load(&root[at])))
+			gather->flags |= VMM_TLB_GLOBAL;
+	}
+}

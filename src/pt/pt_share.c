@@ -65,9 +65,9 @@ int vmm_pt_share(
 {
 	const struct vmm_pt_format *format = pt->format;
 	uint64_t span = vmm_pt_root_span(format);
+	uint64_t entry;
 	int err;
 
-	/* A borrower may lend on: what it borrowed outlives it. */
 	if (pt == from || format != from->format || pt->offset != from->offset)
 		return VMM_EINVAL;
 	err = vmm_pt_range_check(pt, va, size, span);
@@ -76,17 +76,21 @@ int vmm_pt_share(
 	for (uint64_t at = 0; at < size; at += span) {
 		if (vmm_pt_load(root_entry(pt, va + at)) != 0)
 			return VMM_EEXIST;
-		if (!vmm_pt_is_valid(
-			    format, vmm_pt_load(root_entry(from, va + at))))
+		entry = vmm_pt_load(root_entry(from, va + at));
+		if (!vmm_pt_is_valid(format, entry))
 			return VMM_ENOENT;
+		/* Whose is it? The loan would outlive this lender's. */
+		if (vmm_pt_is_borrowed(format, entry))
+			return VMM_EBUSY;
 	}
 	for (uint64_t at = 0; at < size; at += span) {
 		uint64_t *owned = root_entry(from, va + at);
-		uint64_t entry = vmm_pt_load(owned);
+
+		entry = vmm_pt_load(owned);
 
 		/* Hardware ignores the mark, so a live owner may get it. */
 		vmm_pt_store(owned, entry | format->lent);
-		vmm_pt_store(root_entry(pt, va + at),
+		vmm_pt_publish(root_entry(pt, va + at),
 			(entry & ~format->lent) | format->borrowed);
 	}
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);

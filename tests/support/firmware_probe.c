@@ -52,6 +52,15 @@ static bool say(uint64_t base, uint64_t size, int kind, int ram)
 	return true;
 }
 
+static bool said_ram(void)
+{
+	for (size_t i = 0; i < reading.count; i++) {
+		if (reading.list[i].ram != 0)
+			return true;
+	}
+	return false;
+}
+
 /* One descriptor: type by type, in the order of the specification. */
 static bool say_uefi(const unsigned char *at)
 {
@@ -284,6 +293,8 @@ static void read_multiboot2(const unsigned char *info, size_t size)
 	for (at = 8; number(info + at, 4) != 0 && reading.err == VMM_OK;
 		at = behind(info, at, total))
 		read_tag(info + at, map_type);
+	if (reading.err == VMM_OK && !said_ram())
+		reading.err = VMM_ENOENT;
 	if (reading.err == VMM_OK)
 		say(INFO_PA, total, VMM_MEM_LOADER, 0);
 }

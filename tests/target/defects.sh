@@ -99,6 +99,17 @@ defect bit_address_shift src/pt/pt_formats.c \
 	's/\.pa_shift = 2/.pa_shift = 3/' \
 	'boot tables: VMM_EEXIST'
 
+# Harts that go wrong on the way, and stacks that overflow, still say so.
+defect hart_bad_mode $kernel/harts.c \
+	's/\.boot_satp = kernel.boot_satp,/.boot_satp = 0,/' \
+	'(trap [0-9]+ at pc|did not come up)'
+defect hart_no_start $kernel/harts.c \
+	's/while \(index < HARTS_MAX/while (index < 2/' \
+	'2 harts did not start'
+defect stack_overflow $kernel/work.c \
+	's/^void kernel_work\(void\)$/__attribute__((noinline)) static uint64_t deep(volatile uint64_t *p) { volatile uint64_t a[64]; a[0] = p[0] + 1; return a[0] == 0 ? 0 : deep(a) + a[0]; }\nvoid kernel_work(void)/; s/^\tinit_arena\(\);/\tvolatile uint64_t one[1] = {1}; if (deep(one)) init_arena();/' \
+	'trap 15 at pc 0xffffffff.*, address 0x.*1[0-9a-f]{3}'
+
 # Something lost or given back twice.
 defect lost_frame $kernel/work.c \
 	'/^static void unback/,/^}/ s/size_t i = 0;/size_t i = 1;/' \

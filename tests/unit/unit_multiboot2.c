@@ -145,10 +145,15 @@ TEST(unit_multiboot2_basic_sizes)
 	CHECK_EQ(ranges[3].base + ranges[3].size,
 		VMM_TIB(4) + VMM_MIB(1) - VMM_KIB(1));
 
+	/* No RAM at all is no map, and the tag that counts is not passed over. */
 	fw_start(&info);
 	fw_tag_basic(&info, 0, 0);
-	CHECK_EQ(enter(), VMM_OK);
-	CHECK_EQ(map.count, 1);
+	CHECK_EQ(enter(), VMM_ENOENT);
+	fw_start(&info);
+	fw_tag_basic(&info, 639, 112 * 1024);
+	fw_tag_memory(&info, NULL, 0, 24);
+	CHECK_EQ(enter(), VMM_ENOENT);
+	CHECK_EQ(map.count, 0);
 }
 
 /* A map makes the sizes void, and later versions may have longer entries. */
