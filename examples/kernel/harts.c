@@ -129,7 +129,7 @@ static uint64_t online(void)
 /* The hart counts itself when it runs in its own root. */
 static void wait_for(uint64_t index, uint64_t id)
 {
-	/* A second at 10 MHz and more on all machines we know: rdtime. */
+	/* Ten seconds of the 10 MHz timer that QEMU has. */
 	const uint64_t limit = 100000000;
 	uint64_t start;
 	uint64_t now;
