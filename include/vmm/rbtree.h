@@ -216,6 +216,96 @@ static inline struct vmm_rb_node *vmm_rb_prev(const struct vmm_rb_node *node)
 	return vmm_rb_step(node, VMM_RB_LEFT);
 }
 
+/*
+ * Trees with summaries. A summary is a value of your structure that says
+ * something of a whole subtree, such as the largest size in it: it is computed
+ * from the node's own value and the summaries of its children. With it a
+ * search can leave out subtrees, "the first node that is large enough".
+ */
+
+/*
+ * Recompute the summary of @node, in a tree, from its own value and those of
+ * its children, which are right. Returns whether it changed.
+ */
+typedef bool vmm_rb_update_fn(struct vmm_rb_node *node);
+
+/**
+ * vmm_rb_propagate() - Bring summaries up to date above a change.
+ * @node:   The node whose own value changed; NULL is fine.
+ * @update: The tree's update function.
+ *
+ * Goes up from @node until a summary stays as it was.
+ *
+ * Cost: O(log n) calls of @update.
+ */
+void vmm_rb_propagate(struct vmm_rb_node *node, vmm_rb_update_fn *update);
+
+/**
+ * vmm_rb_insert_at_with(), vmm_rb_insert_beside_with(), vmm_rb_erase_with() -
+ *	As the functions without "_with", for a tree with summaries.
+ * @update: The tree's update function; the same for every call on one tree.
+ *          NULL: the tree has no summaries.
+ *
+ * vmm_rb_replace() leaves the summary to the caller: copy the one of @old, so
+ * that a change is noticed, and call vmm_rb_propagate().
+ *
+ * Cost: as without, and O(log n) calls of @update.
+ */
+void vmm_rb_insert_at_with(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	struct vmm_rb_node *parent, unsigned dir, vmm_rb_update_fn *update);
+void vmm_rb_insert_beside_with(struct vmm_rb_tree *tree,
+	struct vmm_rb_node *node, struct vmm_rb_node *neighbour, unsigned dir,
+	vmm_rb_update_fn *update);
+void vmm_rb_erase_with(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	vmm_rb_update_fn *update);
+
+/*
+ * Does @node satisfy @want: the node itself (@subtree false), or, by its
+ * summary, at least one node of its subtree (@subtree true)?
+ */
+typedef bool vmm_rb_match_fn(
+	const struct vmm_rb_node *node, uint64_t want, bool subtree);
+
+/**
+ * vmm_rb_seek() - The nearest node beyond another that satisfies a condition.
+ * @node:  A node in a tree with summaries. It is not looked at itself.
+ * @dir:   VMM_RB_RIGHT: towards the last node; VMM_RB_LEFT: the first.
+ * @match: The condition. Give a constant, so that it is inlined.
+ * @want:  Handed to @match.
+ *
+ * Cost:   O(log n).
+ * Return: The node, or NULL.
+ */
+static inline struct vmm_rb_node *vmm_rb_seek(const struct vmm_rb_node *node,
+	unsigned dir, vmm_rb_match_fn *match, uint64_t want)
+{
+	const struct vmm_rb_node *next = node->child[dir];
+
+	/* Up, until a whole subtree ahead has a match or an ancestor is one. */
+	while (next == NULL || !match(next, want, true)) {
+		next = vmm_rb_parent(node);
+		while (next != NULL && next->child[dir] == node) {
+			node = next;
+			next = vmm_rb_parent(node);
+		}
+		if (next == NULL || match(next, want, false))
+			return (struct vmm_rb_node *)next;
+		node = next;
+		next = node->child[dir];
+	}
+	/* Down to the nearest match in the subtree. */
+	for (;;) {
+		const struct vmm_rb_node *near = next->child[!dir];
+
+		if (near != NULL && match(near, want, true))
+			next = near;
+		else if (match(next, want, false))
+			return (struct vmm_rb_node *)next;
+		else
+			next = next->child[dir];
+	}
+}
+
 /**
  * vmm_rb_check() - Test I1 to I4 and the number of nodes.
  * @tree:  The tree.

@@ -19,7 +19,12 @@
  *    parent being a left child; the other case is the mirror image and runs
  *    through the same lines with the direction exchanged.
  *
- * 4. Parent links cost a word per node and are worth it: a step to the
+ * 4. Summaries (vmm_rb_update_fn) are recomputed bottom up. A node that is
+ *    hung on or unlinked changes them on its way to the root, as far as they
+ *    change; this is done before any repair. A rotation then leaves the set of
+ *    nodes below the place as it is, so only its two nodes are recomputed.
+ *
+ * 5. Parent links cost a word per node and are worth it: a step to the
  *    neighbour, an erase by node and an insertion beside a node need no
  *    descent and no stack.
  */
@@ -69,8 +74,8 @@ static void relink(struct vmm_rb_tree *tree, struct vmm_rb_node *parent,
  *           /  \        /   \
  *          y    z      x     y
  */
-static void rotate(
-	struct vmm_rb_tree *tree, struct vmm_rb_node *top, unsigned dir)
+static void rotate(struct vmm_rb_tree *tree, struct vmm_rb_node *top,
+	unsigned dir, vmm_rb_update_fn *update)
 {
 	struct vmm_rb_node *up = top->child[!dir];
 	struct vmm_rb_node *inner = up->child[dir];
@@ -83,13 +88,35 @@ static void rotate(
 	set_parent(up, parent);
 	relink(tree, parent, top, up);
 	set_parent(top, up);
+	/* The subtree holds the same nodes, so nothing changes above it. */
+	if (update != NULL) {
+		update(top);
+		update(up);
+	}
+}
+
+void vmm_rb_propagate(struct vmm_rb_node *node, vmm_rb_update_fn *update)
+{
+	while (node != NULL && update(node))
+		node = vmm_rb_parent(node);
+}
+
+/*
+ * Bring summaries up to date from a node that is new in its place: whatever
+ * its own summary was before says nothing about the nodes above.
+ */
+static void refresh(struct vmm_rb_node *node, vmm_rb_update_fn *update)
+{
+	update(node);
+	vmm_rb_propagate(vmm_rb_parent(node), update);
 }
 
 /*
  * Repair "red node under red parent". Each turn of the loop either ends it or
  * moves the fault two levels up.
  */
-static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
+static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	vmm_rb_update_fn *update)
 {
 	struct vmm_rb_node *parent = vmm_rb_parent(node);
 
@@ -127,7 +154,7 @@ static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 		 *       n          p
 		 */
 		if (side_of(parent, node) != side) {
-			rotate(tree, parent, side);
+			rotate(tree, parent, side, update);
 			parent = node;
 		}
 		/*
@@ -141,14 +168,14 @@ static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 		 */
 		set_black(parent);
 		set_red(grand);
-		rotate(tree, grand, !side);
+		rotate(tree, grand, !side, update);
 		break;
 	}
 	set_black(tree->root);
 }
 
-void vmm_rb_insert_at(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
-	struct vmm_rb_node *parent, unsigned dir)
+void vmm_rb_insert_at_with(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	struct vmm_rb_node *parent, unsigned dir, vmm_rb_update_fn *update)
 {
 	VMM_ASSERT(((uintptr_t)node & RED) == 0);
 	VMM_ASSERT(dir <= VMM_RB_RIGHT);
@@ -163,11 +190,20 @@ void vmm_rb_insert_at(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
 		VMM_ASSERT(parent->child[dir] == NULL);
 		parent->child[dir] = node;
 	}
-	insert_fixup(tree, node);
+	if (update != NULL)
+		refresh(node, update);
+	insert_fixup(tree, node, update);
 }
 
-void vmm_rb_insert_beside(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
-	struct vmm_rb_node *neighbour, unsigned dir)
+void vmm_rb_insert_at(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	struct vmm_rb_node *parent, unsigned dir)
+{
+	vmm_rb_insert_at_with(tree, node, parent, dir, NULL);
+}
+
+void vmm_rb_insert_beside_with(struct vmm_rb_tree *tree,
+	struct vmm_rb_node *node, struct vmm_rb_node *neighbour, unsigned dir,
+	vmm_rb_update_fn *update)
 {
 	struct vmm_rb_node *parent = neighbour;
 
@@ -181,15 +217,21 @@ void vmm_rb_insert_beside(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
 		while (parent->child[dir] != NULL)
 			parent = parent->child[dir];
 	}
-	vmm_rb_insert_at(tree, node, parent, dir);
+	vmm_rb_insert_at_with(tree, node, parent, dir, update);
+}
+
+void vmm_rb_insert_beside(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	struct vmm_rb_node *neighbour, unsigned dir)
+{
+	vmm_rb_insert_beside_with(tree, node, neighbour, dir, NULL);
 }
 
 /*
  * The sibling of side @side of @parent, after rotations that make it black and
  * let a red nephew, if there is one, be the distant one or both.
  */
-static struct vmm_rb_node *settle_sibling(
-	struct vmm_rb_tree *tree, struct vmm_rb_node *parent, unsigned side)
+static struct vmm_rb_node *settle_sibling(struct vmm_rb_tree *tree,
+	struct vmm_rb_node *parent, unsigned side, vmm_rb_update_fn *update)
 {
 	struct vmm_rb_node *sibling = parent->child[!side];
 
@@ -205,7 +247,7 @@ static struct vmm_rb_node *settle_sibling(
 	if (vmm_rb_is_red(sibling)) {
 		set_black(sibling);
 		set_red(parent);
-		rotate(tree, parent, side);
+		rotate(tree, parent, side, update);
 		sibling = parent->child[!side];
 	}
 	/*
@@ -223,7 +265,7 @@ static struct vmm_rb_node *settle_sibling(
 		vmm_rb_is_red(sibling->child[side])) {
 		set_black(sibling->child[side]);
 		set_red(sibling);
-		rotate(tree, sibling, !side);
+		rotate(tree, sibling, !side, update);
 		sibling = parent->child[!side];
 	}
 	return sibling;
@@ -234,12 +276,12 @@ static struct vmm_rb_node *settle_sibling(
  * The node there is black or missing, so its sibling S is a real node. Each
  * turn of the loop ends it or moves the place one level up.
  */
-static void erase_fixup(
-	struct vmm_rb_tree *tree, struct vmm_rb_node *parent, unsigned side)
+static void erase_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *parent,
+	unsigned side, vmm_rb_update_fn *update)
 {
 	while (parent != NULL) {
 		struct vmm_rb_node *sibling =
-			settle_sibling(tree, parent, side);
+			settle_sibling(tree, parent, side, update);
 		struct vmm_rb_node *grand = vmm_rb_parent(parent);
 
 		/*
@@ -257,7 +299,7 @@ static void erase_fixup(
 				set_red(sibling);
 			set_black(parent);
 			set_black(sibling->child[!side]);
-			rotate(tree, parent, side);
+			rotate(tree, parent, side, update);
 			return;
 		}
 		/*
@@ -286,7 +328,8 @@ static void erase_fixup(
  * Unlink a node with at most one child. An only child is a red leaf, or the
  * black counts of the two sides would differ; so it can pay for a black node.
  */
-static void unlink_simple(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
+static void unlink_simple(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	vmm_rb_update_fn *update)
 {
 	struct vmm_rb_node *parent = vmm_rb_parent(node);
 	struct vmm_rb_node *child = node->child[VMM_RB_LEFT];
@@ -297,15 +340,18 @@ static void unlink_simple(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 	if (parent != NULL)
 		side = side_of(parent, node);
 	relink(tree, parent, node, child);
+	if (update != NULL)
+		vmm_rb_propagate(parent, update);
 	if (child != NULL) {
 		VMM_ASSERT(vmm_rb_is_red(child));
 		child->parent_color = (uintptr_t)parent;
 	} else if (!vmm_rb_is_red(node)) {
-		erase_fixup(tree, parent, side);
+		erase_fixup(tree, parent, side, update);
 	}
 }
 
-void vmm_rb_erase(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
+void vmm_rb_erase_with(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
+	vmm_rb_update_fn *update)
 {
 	struct vmm_rb_node *next;
 
@@ -313,7 +359,7 @@ void vmm_rb_erase(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 
 	if (node->child[VMM_RB_LEFT] == NULL ||
 		node->child[VMM_RB_RIGHT] == NULL) {
-		unlink_simple(tree, node);
+		unlink_simple(tree, node, update);
 		return;
 	}
 	/*
@@ -321,8 +367,15 @@ void vmm_rb_erase(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
 	 * one, with all repairs, and then put it in the place of this one.
 	 */
 	next = vmm_rb_step(node, VMM_RB_RIGHT);
-	unlink_simple(tree, next);
+	unlink_simple(tree, next, update);
 	vmm_rb_replace(tree, node, next);
+	if (update != NULL)
+		refresh(next, update);
+}
+
+void vmm_rb_erase(struct vmm_rb_tree *tree, struct vmm_rb_node *node)
+{
+	vmm_rb_erase_with(tree, node, NULL);
 }
 
 void vmm_rb_replace(struct vmm_rb_tree *tree, struct vmm_rb_node *old,
