@@ -52,11 +52,19 @@ set(VMM_SOURCES
   src/vmem/vmem.c
   src/vmem/vmem_alloc.c
   src/vmem/vmem_check.c
+  src/vmem/vmem_check_trees.c
   src/vmem/vmem_dump.c
   src/vmem/vmem_find.c
   src/vmem/vmem_free.c
+  src/vmem/vmem_index.c
+  src/vmem/vmem_nest.c
   src/vmem/vmem_nodes.c
-  src/vmem/vmem_trees.c
+  src/vmem/vmem_place.c
+  src/vmem/vmem_runs.c
+  src/vmem/vmem_search.c
+  src/vmem/vmem_shape.c
+  src/vmem/vmem_span.c
+  src/vmem/vmem_store.c
 )
 set(VMM_HEADERS
   include/vmm/boot.h
@@ -76,6 +84,9 @@ set(VMM_HEADERS
   include/vmm/tlb.h
   include/vmm/types.h
   include/vmm/vmem.h
+  include/vmm/vmem_nest.h
+  include/vmm/vmem_region.h
+  include/vmm/vmem_request.h
   include/vmm/vmem_types.h
   include/vmm/vmm.h
 )

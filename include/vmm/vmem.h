@@ -14,13 +14,16 @@
  * address), through two nodes that point at each other; used ones stand in a
  * third, by address. All regions are chained in address order as well. So
  * every call is O(log n) in the worst case, whatever the order of the calls
- * and however many sizes are equal.
+ * and however many sizes are equal. Two tables of yours make the usual calls
+ * faster than that: bins for small sizes (vmm_vmem_set_bins()) and an index of
+ * bases (vmm_vmem_set_index()). Neither changes what a call promises, but for
+ * what is said there. For many CPUs there are caches (vmem_cache.h).
  *
- * The arena allocates nothing. Its nodes, one per region and one per span,
- * come from memory that you donate: a static array at first, pages later. A
- * call knows how many nodes it needs before it changes anything, and freeing
- * never needs one. Code that fetches more memory for nodes, and needs a region
- * for that, is served from a reserve (vmm_vmem_set_reserve()).
+ * The arena allocates nothing. Its nodes come from memory that you donate: a
+ * static array at first, pages later. A call knows how many nodes it needs
+ * before it changes anything, and freeing a region never needs one. Code that
+ * fetches more memory for nodes, and needs a region for that, is served from a
+ * reserve (vmm_vmem_set_reserve()).
  *
  *	static struct vmm_vmem arena;
  *	static uint64_t nodes[512];
@@ -48,29 +51,29 @@
 #include <vmm/error.h>
 #include <vmm/port.h>
 #include <vmm/types.h>
+#include <vmm/vmem_region.h>
+#include <vmm/vmem_request.h>
 #include <vmm/vmem_types.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/*
- * Free regions that an aligned request tries before it goes to one that fits
- * for certain. More would find tighter places, for a step in a tree each.
- */
-#define VMM_VMEM_PROBES 8
-
-/* Request flags, see struct vmm_vmem_request. */
+/* Flags of a span, see vmm_vmem_add_flags(). */
 enum {
-	VMM_VMEM_FIXED = 1u << 0,      /* exactly at .where, or fail */
-	VMM_VMEM_HINT = 1u << 1,       /* at .where if that can be had */
-	VMM_VMEM_USE_RESERVE = 1u << 2 /* may take the reserved nodes */
+	VMM_VMEM_FIXED_ONLY = 1u << 0 /* only fixed requests may take it */
 };
 
-/* Bytes to donate for @count nodes; for the size of a static array. */
+/*
+ * Bytes to donate for @count nodes; for the size of a static array. A region
+ * takes a node, free or used, and so does a span; the used tree takes one for
+ * 4 to 24 regions and spans, mostly for 15 or more. VMM_VMEM_NODES_FOR(n) is
+ * enough for @regions, spans counted in, whatever their history.
+ */
 #define VMM_VMEM_NODES_SIZE(count)       \
 	(sizeof(struct vmm_vmem_chunk) + \
 		(count) * sizeof(struct vmm_vmem_region))
+#define VMM_VMEM_NODES_FOR(regions) ((regions) + (regions) / 2 + 2)
 
 /* Life of an arena, its nodes and spans. */
 
@@ -89,7 +92,7 @@ void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum);
  * @arena:  The arena.
  * @memory: Any alignment.
  * @size:   Bytes; VMM_VMEM_NODES_SIZE(n) of aligned memory holds n nodes. A
- *          page of 4096 bytes holds 39.
+ *          page of 4096 bytes holds 36.
  *
  * Ownership: the memory belongs to the arena until vmm_vmem_take_back().
  * Cost:      O(size).
@@ -106,13 +109,51 @@ VMM_NODISCARD int vmm_vmem_donate(
  *
  * A kernel whose arena gets nodes from pages that are mapped at addresses of
  * the same arena needs one allocation to make the next one possible. That
- * allocation takes at most 2 nodes, so a reserve of 2 makes it certain.
+ * allocation takes at most 3 nodes, so a reserve of 3 makes it certain.
  * The number may exceed the spare nodes of the moment; then ordinary requests
  * that need nodes fail until more are donated or freed.
  *
  * Cost: O(1).
  */
 void vmm_vmem_set_reserve(struct vmm_vmem *arena, size_t nodes);
+
+/**
+ * vmm_vmem_set_bins() - Keep small free regions in bins.
+ * @arena:      The arena, without spans.
+ * @bins:       8 KiB of the caller's, or NULL for none.
+ * @by_address: Whether requests by address are wanted, see below.
+ *
+ * Free regions of 1 to VMM_VMEM_BINS quanta then stand in a list for their
+ * exact size instead of the two trees. Best fit stays best fit, and becomes
+ * O(1) for sizes that have a bin; among equal sizes the most recently freed is
+ * taken, not the lowest.
+ *
+ * With @by_address true, the arena also keeps track of where the largest
+ * binned regions are, for requests with a window or one of the VMM_VMEM_..._FIT
+ * and VMM_VMEM_RANDOM policies. That is a good part of what bins save. With
+ * false such requests are refused with VMM_ENOTSUP.
+ *
+ * Ownership: @bins is the arena's until vmm_vmem_fini().
+ * Cost:      O(VMM_VMEM_BINS).
+ */
+void vmm_vmem_set_bins(
+	struct vmm_vmem *arena, struct vmm_vmem_bins *bins, bool by_address);
+
+/**
+ * vmm_vmem_set_index() - Find regions by their exact place at the first look.
+ * @arena:  The arena, without used regions.
+ * @memory: Of the caller's, aligned to 4 bytes; or NULL for none.
+ * @size:   Bytes; the largest power of two times 16 in it is used. 6 bytes for
+ *          each region in use serve 19 look-ups of 20; the others go through
+ *          the used tree. Nodes within 512 MiB of @memory are indexed.
+ *
+ * For vmm_vmem_free(), vmm_vmem_free_sized() and vmm_vmem_find().
+ *
+ * Ownership: @memory is the arena's until vmm_vmem_fini().
+ * Cost:      O(@size); allocating and freeing then look into one line of
+ *            the cache more.
+ */
+void vmm_vmem_set_index(struct vmm_vmem *arena, void *memory, size_t size);
 
 /**
  * vmm_vmem_spare() - Count the spare nodes, the reserved ones included.
@@ -132,17 +173,30 @@ static inline size_t vmm_vmem_spare(const struct vmm_vmem *arena)
  * @size:  Bytes, a multiple of the quantum. The span may end at 2^64.
  *
  * Spans may touch; they stay apart, and no region reaches from one into the
- * next. Takes two nodes, none of them from the reserve.
+ * next. Takes two or three nodes, none of them from the reserve.
  *
  * Cost:   O(log n).
  * Return: VMM_OK, or
  *         VMM_EINVAL  @base or @size is misaligned, or @size is 0
  *         VMM_ERANGE  the span would pass 2^64
  *         VMM_EEXIST  part of it is in a span already
- *         VMM_ENOMEM  no two spare nodes
+ *         VMM_ENOMEM  too few spare nodes
  */
 VMM_NODISCARD int vmm_vmem_add(
 	struct vmm_vmem *arena, vmm_va_t base, uint64_t size);
+
+/**
+ * vmm_vmem_add_flags() - Add a span of free addresses of a special kind.
+ * @arena, @base, @size: As for vmm_vmem_add().
+ * @flags: 0, or VMM_VMEM_FIXED_ONLY: only VMM_VMEM_FIXED requests may take
+ *         addresses of it. For page 0, the first megabyte, or whatever must
+ *         only be had on purpose.
+ *
+ * Cost:   O(log n).
+ * Return: As vmm_vmem_add(); VMM_EINVAL also for unknown flags.
+ */
+VMM_NODISCARD int vmm_vmem_add_flags(
+	struct vmm_vmem *arena, vmm_va_t base, uint64_t size, unsigned flags);
 
 /**
  * vmm_vmem_remove() - Remove a span that is entirely free.
@@ -152,7 +206,8 @@ VMM_NODISCARD int vmm_vmem_add(
  * Cost:   O(log n).
  * Return: VMM_OK, or
  *         VMM_ENOENT  no span starts at @base
- *         VMM_EBUSY   part of it is in use
+ *         VMM_EBUSY   part of it is in use, or it was imported: see
+ *                     vmm_vmem_give_back()
  */
 VMM_NODISCARD int vmm_vmem_remove(struct vmm_vmem *arena, vmm_va_t base);
 
@@ -160,7 +215,8 @@ VMM_NODISCARD int vmm_vmem_remove(struct vmm_vmem *arena, vmm_va_t base);
  * vmm_vmem_free_all() - Free every used region.
  * @arena: The arena.
  *
- * With vmm_vmem_fini(), this destroys an arena that is in use.
+ * With vmm_vmem_fini(), this destroys an arena that is in use. Imported spans
+ * stay; give them back first (vmem_nest.h).
  *
  * Cost: O(n log n).
  */
@@ -172,7 +228,7 @@ void vmm_vmem_free_all(struct vmm_vmem *arena);
  *         returned all, vmm_vmem_init() may be called.
  *
  * Cost:   O(spans * log spans).
- * Return: VMM_OK, or VMM_EBUSY: a region is in use
+ * Return: VMM_OK, or VMM_EBUSY: a region is in use, or a span is imported
  */
 VMM_NODISCARD int vmm_vmem_fini(struct vmm_vmem *arena);
 
@@ -193,7 +249,7 @@ VMM_NODISCARD int vmm_vmem_fini(struct vmm_vmem *arena);
 VMM_NODISCARD int vmm_vmem_take_back(
 	struct vmm_vmem *arena, void **memory_out, size_t *size_out);
 
-/* Allocate and free. */
+/* Allocate and free. Requests with constraints are in vmem_request.h. */
 
 /**
  * vmm_vmem_alloc() - Allocate a region anywhere, best fit.
@@ -202,7 +258,7 @@ VMM_NODISCARD int vmm_vmem_take_back(
  * @base_out: Receives the region's first address.
  *
  * The region lies at the start of the smallest free region that is large
- * enough; among equals, of the lowest.
+ * enough; among equals, of the lowest, or with bins of the one freed last.
  *
  * Ownership: give the region back with vmm_vmem_free() or
  *            vmm_vmem_free_region().
@@ -218,6 +274,13 @@ VMM_NODISCARD int vmm_vmem_alloc(
 	struct vmm_vmem *arena, uint64_t size, vmm_va_t *base_out);
 
 /**
+ * vmm_vmem_alloc_region() - As vmm_vmem_alloc(), but give the handle.
+ * @region_out: Receives the region, whose address is its handle.
+ */
+VMM_NODISCARD int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
+	const struct vmm_vmem_region **region_out);
+
+/**
  * vmm_vmem_alloc_at() - Allocate a region at a fixed address.
  * @arena: The arena.
  * @base:  First address, a multiple of the quantum.
@@ -229,69 +292,18 @@ VMM_NODISCARD int vmm_vmem_alloc(
  *         VMM_ERANGE  the range is not inside one span
  *         VMM_EEXIST  part of it is in use
  *         VMM_ENOMEM  too few spare nodes above the reserve: a split in two
- *                     takes one, a split in three takes two
+ *                     takes one, a split in three takes two, and a full node
+ *                     of the used tree one more
  */
 VMM_NODISCARD int vmm_vmem_alloc_at(
 	struct vmm_vmem *arena, vmm_va_t base, uint64_t size);
 
-/*
- * A request in full. Set what you need and leave the rest zero, with a
- * designated initialiser, so that fields added later keep their default.
- */
-struct vmm_vmem_request {
-	uint64_t size;	/* bytes, not 0; rounded up to the quantum */
-	uint64_t align; /* a power of two; 0 or less than the quantum: the
-			   quantum */
-	vmm_va_t where; /* with VMM_VMEM_FIXED or VMM_VMEM_HINT, else ignored */
-	unsigned flags; /* VMM_VMEM_*: at most one of FIXED and HINT */
-	struct vmm_vmem_tags tags; /* stored in the region */
-};
-
-/**
- * vmm_vmem_xalloc() - Allocate a region under constraints.
- * @arena:      The arena.
- * @request:    What is wanted; not kept.
- * @region_out: Receives the region, whose address is its handle.
- *
- * With VMM_VMEM_FIXED the region starts at @request->where or the call fails,
- * as vmm_vmem_alloc_at(). With VMM_VMEM_HINT it starts there if that is
- * aligned and free and there are nodes for the cut, and anywhere otherwise.
- *
- * Anywhere with an alignment above the quantum is best fit within a bound: of
- * the free regions that are large enough for @size, the VMM_VMEM_PROBES
- * smallest are tried in order of (size, address), and then the smallest that
- * is large enough for @size plus @align minus the quantum, where an aligned
- * place always exists. So VMM_ENOSPC with an alignment means that no free
- * region is that large; a smaller one in which an aligned place happened to
- * exist may have been passed over, but only behind that many which had none.
- * Without an alignment, VMM_ENOSPC means that no free region is large enough.
- *
- * Inside the chosen free region the place is its start if that is aligned;
- * else its end, if the region ends right there; else the lowest aligned place,
- * which splits in three.
- *
- * Ownership: as vmm_vmem_alloc().
- * Cost:      O(log n + VMM_VMEM_PROBES).
- * Return:    VMM_OK, or
- *            VMM_EINVAL  the size is 0, the alignment no power of two, the
- *                        flags are unknown or contradict each other, or a
- *                        fixed address is misaligned
- *            VMM_ERANGE  fixed: the range is not inside one span
- *            VMM_EEXIST  fixed: part of the range is in use
- *            VMM_ENOSPC  not fixed: no free region fits, as said above
- *            VMM_ENOMEM  too few spare nodes (above the reserve, unless
- *                        VMM_VMEM_USE_RESERVE is given); 0 to 2 are needed
- */
-VMM_NODISCARD int vmm_vmem_xalloc(struct vmm_vmem *arena,
-	const struct vmm_vmem_request *request,
-	const struct vmm_vmem_region **region_out);
-
 /**
  * vmm_vmem_free() - Free the region that starts at an address.
  * @arena: The arena.
- * @base:  First address of a used region, nothing else.
+ * @base:  The place of a used region, nothing else.
  *
- * Merges with both neighbours. Needs no node and gives back up to two.
+ * Merges with both neighbours. Needs no node and gives back up to three.
  *
  * Cost:   O(log n).
  * Return: VMM_OK, or
@@ -299,6 +311,44 @@ VMM_NODISCARD int vmm_vmem_xalloc(struct vmm_vmem *arena,
  *                     the address is inside a region, or never was allocated
  */
 VMM_NODISCARD int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base);
+
+/**
+ * vmm_vmem_free_sized() - Free a region and say how large it is.
+ * @arena: The arena.
+ * @base:  The place of a used region.
+ * @size:  Bytes, as they were asked for.
+ *
+ * A caller who knows the size finds its own mistakes with it.
+ *
+ * Cost:   O(log n).
+ * Return: VMM_OK, or
+ *         VMM_ENOENT  no used region starts there
+ *         VMM_EINVAL  it is of another size
+ */
+VMM_NODISCARD int vmm_vmem_free_sized(
+	struct vmm_vmem *arena, vmm_va_t base, uint64_t size);
+
+/**
+ * vmm_vmem_free_part() - Free a part of a used region.
+ * @arena: The arena.
+ * @base:  First address; a multiple of the quantum.
+ * @size:  Bytes; a non-zero multiple of the quantum.
+ *
+ * All of the range lies in one used region, between its guards. A guard next
+ * to it is freed with it. The handle stays with what is left, with the lower
+ * part if there are two; the upper one is a new region with the same tags and
+ * use. All of a region is freed as by vmm_vmem_free().
+ *
+ * Cost:   O(log n).
+ * Return: VMM_OK, or
+ *         VMM_EINVAL  misaligned or empty
+ *         VMM_ENOENT  not inside one used region
+ *         VMM_ENOMEM  too few spare nodes above the reserve: at an end one is
+ *                     needed unless the neighbour there is free; in the midst
+ *                     two or three are
+ */
+VMM_NODISCARD int vmm_vmem_free_part(
+	struct vmm_vmem *arena, vmm_va_t base, uint64_t size);
 
 /**
  * vmm_vmem_free_region() - Free a region by its handle.
@@ -314,140 +364,12 @@ VMM_NODISCARD int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base);
 VMM_NODISCARD int vmm_vmem_free_region(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *region);
 
-/* Look up used regions. Handles stay valid until the region is freed. */
-
-/**
- * vmm_vmem_find() - The used region that starts at an address exactly.
- * @arena: The arena.
- * @base:  Any address.
- *
- * Cost:   O(log n).
- * Return: The region, or NULL: there is none.
- */
-const struct vmm_vmem_region *vmm_vmem_find(
-	const struct vmm_vmem *arena, vmm_va_t base);
-
-/**
- * vmm_vmem_find_containing() - The used region that an address lies in.
- * @arena: The arena.
- * @addr:  Any address.
- *
- * Cost:   O(log n).
- * Return: The region, or NULL: there is none.
- */
-const struct vmm_vmem_region *vmm_vmem_find_containing(
-	const struct vmm_vmem *arena, vmm_va_t addr);
-
-/**
- * vmm_vmem_floor() - The last used region that starts at or below an address.
- * @arena: The arena.
- * @addr:  Any address; with UINT64_MAX, the last used region of all.
- *
- * It may end before @addr: to ask what is at an address, use
- * vmm_vmem_find_containing().
- *
- * Cost:   O(log n).
- * Return: The region, or NULL: there is none.
- */
-const struct vmm_vmem_region *vmm_vmem_floor(
-	const struct vmm_vmem *arena, vmm_va_t addr);
-
-/**
- * vmm_vmem_ceiling() - The first used region that starts at or above an address.
- * @arena: The arena.
- * @addr:  Any address; with 0, the first used region of all.
- *
- * Cost:   O(log n).
- * Return: The region, or NULL: there is none.
- */
-const struct vmm_vmem_region *vmm_vmem_ceiling(
-	const struct vmm_vmem *arena, vmm_va_t addr);
-
-/**
- * vmm_vmem_next(), vmm_vmem_prev() - The used region after, and before, another.
- * @arena:  The arena.
- * @region: A used region of it.
- *
- * Cost:   O(log n); a walk over all is O(n).
- * Return: The region, or NULL: @region is the last, or the first.
- */
-const struct vmm_vmem_region *vmm_vmem_next(
-	const struct vmm_vmem *arena, const struct vmm_vmem_region *region);
-const struct vmm_vmem_region *vmm_vmem_prev(
-	const struct vmm_vmem *arena, const struct vmm_vmem_region *region);
-
-/* Look up and walk all regions, used and free. */
-
-/**
- * vmm_vmem_region_find() - The region, used or free, that an address lies in.
- * @arena: The arena.
- * @addr:  Any address.
- *
- * Cost:   O(log n).
- * Return: The region, or NULL: the address is in no span.
- */
-const struct vmm_vmem_region *vmm_vmem_region_find(
-	const struct vmm_vmem *arena, vmm_va_t addr);
-
-/**
- * vmm_vmem_region_first(), vmm_vmem_region_next() - Walk all regions by address.
- * @arena:  The arena.
- * @region: A region of it, used or free.
- *
- * A gap between two regions is a gap between two spans.
- *
- * Cost:   O(1).
- * Return: The region, or NULL: there is none, or no more.
- */
-const struct vmm_vmem_region *vmm_vmem_region_first(
-	const struct vmm_vmem *arena);
-const struct vmm_vmem_region *vmm_vmem_region_next(
-	const struct vmm_vmem *arena, const struct vmm_vmem_region *region);
-
-/* Read a region. O(1), all of them. */
-
-static inline vmm_va_t vmm_vmem_region_base(
-	const struct vmm_vmem_region *region)
-{
-	return region->base;
-}
-
-static inline uint64_t vmm_vmem_region_size(
-	const struct vmm_vmem_region *region)
-{
-	return region->size;
-}
-
-static inline bool vmm_vmem_region_is_used(const struct vmm_vmem_region *region)
-{
-	return region->state == VMM_VMEM_USED;
-}
-
-/* The tags of a used region; zero after an allocation without tags. */
-static inline const struct vmm_vmem_tags *vmm_vmem_region_tags(
-	const struct vmm_vmem_region *region)
-{
-	VMM_ASSERT(region->state == VMM_VMEM_USED);
-	return &region->as.used.tags;
-}
-
-/**
- * vmm_vmem_region_set_tags() - Replace the tags of a used region.
- * @arena:  The arena that the region is of.
- * @region: The region.
- * @tags:   Copied.
- *
- * Cost: O(1).
- */
-void vmm_vmem_region_set_tags(struct vmm_vmem *arena,
-	const struct vmm_vmem_region *region, const struct vmm_vmem_tags *tags);
-
 /* Statistics, check and dump. */
 
 /**
  * vmm_vmem_stat() - Report counts and sums.
  * @arena:    The arena.
- * @stat_out: Receives them. Nodes in use are spans + used + free.
+ * @stat_out: Receives them. Nodes in use are spans + used + free + runs.
  *
  * Cost: O(log n).
  */
@@ -479,7 +401,8 @@ void vmm_vmem_dump(const struct vmm_vmem *arena, const struct vmm_sink *sink);
  * vmm_vmem_dump_dot() - Print the three trees as a graph for Graphviz.
  * @arena: The arena.
  * @sink:  Receives the text, for "dot -Tsvg". Pair links are the dashed lines
- *         between the two free trees.
+ *         between the two free trees. A node of the used tree shows its first
+ *         region and how many it holds.
  *
  * Cost: O(n).
  */

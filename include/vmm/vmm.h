@@ -24,6 +24,8 @@
  *   span        addresses that an arena was given
  *   region      a part of a span, free or used; regions tile their span
  *   node        the arena's memory for one region, donated by the kernel
+ *   guard       addresses of a region, at its ends, that nobody may touch
+ *   place       where a region begins, behind its guard
  *   quantum     the unit in which an arena counts, often a page
  *
  * Page tables (pt.h, tlb.h, boot.h, dmap.h)
@@ -63,5 +65,6 @@
 #include <vmm/tlb.h>
 #include <vmm/types.h>
 #include <vmm/vmem.h>
+#include <vmm/vmem_nest.h>
 
 #endif /* VMM_VMM_H */

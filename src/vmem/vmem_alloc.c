@@ -3,201 +3,316 @@
  * Allocation: choose a cut, see that there are nodes for it, make it. The
  * first two steps only read; the third cannot fail.
  */
-#include "vmem/vmem_internal.h"
-
-/*
- * Where in a free region does an aligned range of @size bytes lie? Its start
- * and its end split once; a place in between splits twice.
- */
-static bool place(const struct vmm_vmem_region *from, uint64_t size,
-	uint64_t align, vmm_va_t *base_out)
-{
-	vmm_va_t low = vmm_align_up(from->base, align);
-	uint64_t skip = low - from->base;
-	vmm_va_t high;
-
-	/* low may have wrapped to 0; then skip is beyond any region's end. */
-	if (from->size < size || skip > from->size - size)
-		return false;
-	high = from->base + (from->size - size);
-	*base_out = vmm_is_aligned(high, align) && skip != 0 ? high : low;
-	return true;
-}
-
-/* Find a place anywhere; see vmm_vmem_xalloc() for what is promised. */
-static bool cut_anywhere(const struct vmm_vmem *arena, uint64_t size,
-	uint64_t align, struct vmm_vmem_cut *cut)
-{
-	struct vmm_vmem_region *from = vmm_vmem_best(arena, size);
-	uint64_t slack = align - arena->quantum;
-
-	cut->size = size;
-	for (unsigned i = 0; from != NULL && i < VMM_VMEM_PROBES; i++) {
-		cut->from = from;
-		if (place(from, size, align, &cut->base))
-			return true;
-		from = vmm_vmem_next_larger(from);
-	}
-	if (from == NULL)
-		return false;
-	/*
-	 * The sum is below 2^64: that many regions of at least @size exist, so
-	 * @size is below 2^61, and an alignment is at most 2^63.
-	 */
-	VMM_ASSERT(slack <= UINT64_MAX - size);
-	cut->from = vmm_vmem_best(arena, size + slack);
-	return cut->from != NULL && place(cut->from, size, align, &cut->base);
-}
+#include "vmem/vmem_runs.h"
+#include "vmem/vmem_store.h"
+#include "vmem/vmem_want.h"
 
 /* Find the free region that holds (base, size) whole. */
-static bool cut_at(const struct vmm_vmem *arena, vmm_va_t base, uint64_t size,
+static int cut_at(const struct vmm_vmem *arena, vmm_va_t base, uint64_t size,
 	struct vmm_vmem_cut *cut)
 {
-	struct vmm_vmem_region *from =
-		vmm_vmem_tree_floor(&arena->free_by_base, base);
+	struct vmm_vmem_region *from = vmm_vmem_at(arena, base);
+	const struct vmm_vmem_region *span;
 
-	if (from == NULL || base - from->base >= from->size ||
-		size > from->size - (base - from->base))
-		return false;
-	*cut = (struct vmm_vmem_cut){from, base, size};
-	return true;
-}
-
-/* Why is (base, size) not free? */
-static int refusal(const struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
-{
-	const struct vmm_vmem_region *span =
-		vmm_vmem_tree_floor(&arena->spans, base);
-
-	if (span == NULL || base - span->base >= span->size ||
-		size > span->size - (base - span->base))
+	if (from != NULL && from->state == VMM_VMEM_FREE &&
+		vmm_vmem_covers(from, base, size)) {
+		*cut = (struct vmm_vmem_cut){from, base, size};
+		return VMM_OK;
+	}
+	span = vmm_vmem_span_floor(arena, base);
+	if (span == NULL || !vmm_vmem_covers(span, base, size))
 		return VMM_ERANGE;
 	return VMM_EEXIST;
 }
 
+/*
+ * Nodes for a cut. An exact one gives the region's own node to the used one.
+ * An embedded node stands for one of these, but one is kept for it in turn.
+ */
 static size_t nodes_needed(const struct vmm_vmem_cut *cut)
 {
 	uint64_t before = cut->base - cut->from->base;
 	uint64_t after = cut->from->size - before - cut->size;
 
-	return (size_t)(before != 0) + (size_t)(after != 0);
+	return (size_t)(before != 0) + (size_t)(after != 0) +
+	       vmm_vmem_run_need(cut->from->link[BEFORE]);
 }
 
-/* Give a new node its range and its place in the chain. */
-static struct vmm_vmem_region *born(struct vmm_vmem *arena,
-	struct vmm_vmem_region *at, vmm_va_t base, uint64_t size)
+/* Chain a node with a range behind another. */
+static void born(struct vmm_vmem_region *at, struct vmm_vmem_region *region,
+	vmm_va_t base, uint64_t size, uint8_t held)
 {
-	struct vmm_vmem_region *region = vmm_vmem_node_get(arena);
-
 	region->base = base;
 	region->size = size;
+	region->flags = held;
+	region->zero = 0;
 	vmm_vmem_chain_add(at, region);
-	return region;
+}
+
+/* The node of the region that is to be used: @embed, or one of the arena's. */
+static struct vmm_vmem_region *node_for(
+	struct vmm_vmem *arena, struct vmm_vmem_region *embed)
+{
+	if (VMM_LIKELY(embed == NULL))
+		return vmm_vmem_node_get(arena);
+	return embed;
 }
 
 /*
- * Make the cut. The free region's node stays with what is left of it.
+ * Take the range out of the free region, whose node stays with what is left of
+ * it; give the used region its place in the chain.
  *
  *   before == 0, after == 0   [    from    ]  -->  [    used    ]
  *   before == 0               [    from    ]  -->  [used][ from ]
  *   after == 0                [    from    ]  -->  [ from ][used]
  *   neither                   [    from    ]  -->  [from][used][rest]
  */
-static struct vmm_vmem_region *carve(
-	struct vmm_vmem *arena, const struct vmm_vmem_cut *cut)
+static struct vmm_vmem_region *carve(struct vmm_vmem *arena,
+	const struct vmm_vmem_cut *cut, struct vmm_vmem_region *embed)
 {
 	struct vmm_vmem_region *from = cut->from;
 	struct vmm_vmem_region *used;
+	uint8_t held = from->flags;
 	uint64_t before = cut->base - from->base;
 	uint64_t after = from->size - before - cut->size;
 	/* Wraps to 0 if the cut ends at 2^64; then there is no rest. */
 	vmm_va_t rest = cut->base + cut->size;
 
-	VMM_ASSERT(from->state == VMM_VMEM_FREE);
-	VMM_ASSERT(before < from->size && cut->size <= from->size - before);
-
 	if (before == 0 && after == 0) {
-		vmm_vmem_free_erase(arena, from);
-		used = from;
-	} else if (before == 0) {
-		used = born(arena, from->link[BEFORE], cut->base, cut->size);
-		vmm_vmem_free_rekey(arena, from, rest, after);
-	} else {
-		used = born(arena, from, cut->base, cut->size);
-		vmm_vmem_free_rekey(arena, from, from->base, before);
+		vmm_vmem_store_remove(arena, from);
+		if (VMM_LIKELY(embed == NULL))
+			return from;
+		born(from, embed, cut->base, cut->size, held);
+		vmm_vmem_chain_remove(from);
+		vmm_vmem_node_put(arena, from);
+		return embed;
 	}
-	vmm_vmem_used_insert(arena, used);
-	if (before != 0 && after != 0)
-		vmm_vmem_free_insert(arena, born(arena, used, rest, after));
+	used = node_for(arena, embed);
+	if (before == 0) {
+		born(from->link[BEFORE], used, cut->base, cut->size, held);
+		vmm_vmem_store_resize(arena, from, rest, after);
+		return used;
+	}
+	vmm_vmem_store_resize(arena, from, from->base, before);
+	born(from, used, cut->base, cut->size, held);
+	if (after != 0) {
+		struct vmm_vmem_region *free = vmm_vmem_node_get(arena);
 
-	VMM_ASSERT(vmm_is_aligned(used->base | used->size, arena->quantum));
-	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+		born(used, free, rest, after, held);
+		vmm_vmem_store_add(arena, free);
+	}
 	return used;
 }
 
-/* Is the request well formed? */
-static int validate(
-	const struct vmm_vmem *arena, const struct vmm_vmem_request *request)
+/* A node with its range and its place in the chain becomes a used region. */
+static inline void become_used(struct vmm_vmem *arena,
+	struct vmm_vmem_region *member, struct vmm_vmem_region *used)
 {
-	const unsigned known =
-		VMM_VMEM_FIXED | VMM_VMEM_HINT | VMM_VMEM_USE_RESERVE;
-	const unsigned both = VMM_VMEM_FIXED | VMM_VMEM_HINT;
+	used->state = VMM_VMEM_USED;
+	used->slot = 0;
+	used->use = VMM_VMEM_RESERVED;
+	used->zero = 0;
+	used->as.used.arena = arena;
+	used->as.used.guard[0] = 0;
+	used->as.used.guard[1] = 0;
+	used->as.used.tags = (struct vmm_vmem_tags){0};
+	vmm_vmem_run_join(arena, member, used);
+	arena->used_count++;
+	arena->used_size += used->size;
+}
 
-	if (request->size == 0)
-		return VMM_EINVAL;
-	if (request->align != 0 && !vmm_is_pow2(request->align))
-		return VMM_EINVAL;
-	if ((request->flags & ~known) != 0 || (request->flags & both) == both)
-		return VMM_EINVAL;
-	if ((request->flags & VMM_VMEM_FIXED) == 0)
-		return VMM_OK;
-	if (!vmm_is_aligned(request->where, arena->quantum))
-		return VMM_EINVAL;
-	if (request->align != 0 &&
-		!vmm_is_aligned(request->where, request->align))
-		return VMM_EINVAL;
+/* Make the cut. */
+static struct vmm_vmem_region *take(struct vmm_vmem *arena,
+	const struct vmm_vmem_cut *cut, struct vmm_vmem_region *embed)
+{
+	struct vmm_vmem_region *member = cut->from->link[BEFORE];
+	struct vmm_vmem_region *used;
+
+	VMM_ASSERT(cut->from->state == VMM_VMEM_FREE);
+	VMM_ASSERT(vmm_vmem_covers(cut->from, cut->base, cut->size));
+
+	used = carve(arena, cut, embed);
+	if (embed != NULL) {
+		used->flags |= VMM_VMEM_IS_EMBEDDED;
+		arena->embedded_count++;
+	}
+	become_used(arena, member, used);
+	return used;
+}
+
+/*
+ * Take @size bytes at the start of @from, which is the best fit, and is in bin
+ * @bin or, if that is 0, in the trees: as take() does, without a look at what
+ * is known here.
+ *
+ *   larger          member [   from   ]  -->  member [used][from]
+ */
+static int take_front(struct vmm_vmem *arena, struct vmm_vmem_region *from,
+	uint64_t size, uint64_t bin, const struct vmm_vmem_region **region_out)
+{
+	struct vmm_vmem_region *member = from->link[BEFORE];
+	struct vmm_vmem_region *used = from;
+	uint64_t rest = from->size - size;
+	size_t nodes = (size_t)(rest != 0) + vmm_vmem_run_need(member);
+
+	VMM_ASSERT(from->state == VMM_VMEM_FREE && from->size >= size);
+
+	if (!vmm_vmem_node_has(arena, nodes, 0))
+		return VMM_ENOMEM;
+	if (bin != 0)
+		vmm_vmem_bin_remove(arena->bins, from, bin);
+	if (rest != 0) {
+		used = vmm_vmem_node_get(arena);
+		used->flags = 0;
+		used->base = from->base;
+		used->size = size;
+		used->link[BEFORE] = member;
+		used->link[AFTER] = from;
+		member->link[AFTER] = used;
+		from->link[BEFORE] = used;
+	}
+	if (bin == 0) {
+		if (rest != 0)
+			vmm_vmem_store_resize(
+				arena, from, from->base + size, rest);
+		else
+			vmm_vmem_store_remove(arena, from);
+	} else if (rest != 0) {
+		from->base += size;
+		from->size = rest;
+		vmm_vmem_bin_add(arena->bins, from, rest >> arena->shift);
+	} else {
+		arena->free_count--;
+	}
+	become_used(arena, member, used);
+	vmm_vmem_index_set(arena, used);
+	*region_out = used;
 	return VMM_OK;
 }
 
-/* Can the place of the hint be had, with the nodes that it takes? */
-static bool cut_hint(const struct vmm_vmem *arena,
-	const struct vmm_vmem_request *request, uint64_t size, uint64_t align,
-	struct vmm_vmem_cut *cut)
+/* Best fit without constraints: the way of most requests. */
+static int alloc_plain(struct vmm_vmem *arena, uint64_t size,
+	const struct vmm_vmem_region **region_out)
 {
-	return vmm_is_aligned(request->where, align) &&
-	       cut_at(arena, request->where, size, cut) &&
-	       vmm_vmem_node_has(arena, nodes_needed(cut), request->flags);
+	uint64_t quanta = ((size - 1) >> arena->shift) + 1;
+	struct vmm_vmem_region *from = NULL;
+	uint64_t bin = 0;
+
+	if (size == 0)
+		return VMM_EINVAL;
+	size = quanta << arena->shift;
+	if (VMM_LIKELY(quanta <= arena->bin_count))
+		bin = vmm_vmem_bin_from(arena->bins, quanta);
+	if (VMM_LIKELY(bin != 0))
+		from = arena->bins->head[bin - 1];
+	/* Rounding up to 2^64 gives 0: more than any span holds. */
+	else if (size != 0)
+		from = vmm_vmem_trees_best(arena, size);
+	if (VMM_UNLIKELY(from == NULL))
+		return VMM_ENOSPC;
+	return take_front(arena, from, size, bin, region_out);
 }
 
-/* Choose the range for a well-formed request. */
-static int choose(const struct vmm_vmem *arena,
-	const struct vmm_vmem_request *request, struct vmm_vmem_cut *cut)
+int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
+	const struct vmm_vmem_region **region_out)
 {
-	uint64_t size = vmm_align_up(request->size, arena->quantum);
-	uint64_t align = request->align;
+	int err;
+
+	VMM_ASSERT(arena->quantum != 0);
+
+	err = alloc_plain(arena, size, region_out);
+	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	return err;
+}
+
+int vmm_vmem_alloc(struct vmm_vmem *arena, uint64_t size, vmm_va_t *base_out)
+{
+	const struct vmm_vmem_region *region;
+	int err = vmm_vmem_alloc_region(arena, size, &region);
+
+	if (err == VMM_OK)
+		*base_out = region->base;
+	return err;
+}
+
+/* Flags that exist, and at most one way to choose a place. */
+static bool flags_ok(unsigned flags)
+{
+	unsigned ways = flags & (VMM_VMEM_POLICIES | VMM_VMEM_FIXED);
+	unsigned hint = flags & (VMM_VMEM_HINT | VMM_VMEM_FIXED);
+
+	return (flags & ~(unsigned)VMM_VMEM_FLAGS) == 0 &&
+	       (ways & (ways - 1)) == 0 && (hint & (hint - 1)) == 0;
+}
+
+/* The range at @request->where with its guards. */
+static int fixed_cut(const struct vmm_vmem *arena,
+	const struct vmm_vmem_request *request,
+	const struct vmm_vmem_want *want, struct vmm_vmem_cut *cut)
+{
 	vmm_va_t where = request->where;
 
-	if (align < arena->quantum)
-		align = arena->quantum;
-	/* Rounding up has reached 2^64: more than any span holds. */
-	if (size == 0)
-		return request->flags & VMM_VMEM_FIXED ? VMM_ERANGE
-						       : VMM_ENOSPC;
-	if (request->flags & VMM_VMEM_FIXED) {
-		if (!cut_at(arena, where, size, cut))
-			return refusal(arena, where, size);
-		return VMM_OK;
+	if (!vmm_is_aligned(where - want->phase, want->align))
+		return VMM_EINVAL;
+	if (want->nocross != 0 &&
+		(where ^ (where + (want->size - 1))) >= want->nocross)
+		return VMM_EINVAL;
+	if (where < want->guard[0])
+		return VMM_ERANGE;
+	where -= want->guard[0];
+	if (where < want->min || !vmm_range_ok(where, want->total) ||
+		vmm_range_last(where, want->total) > want->max)
+		return VMM_ERANGE;
+	return cut_at(arena, where, want->total, cut);
+}
+
+/* A place is asked for by its address, in another way than by naming it. */
+static bool wants_address(const struct vmm_vmem_request *request)
+{
+	return (request->flags & VMM_VMEM_POLICIES) != 0 || request->min != 0 ||
+	       (request->max != 0 && request->max != UINT64_MAX);
+}
+
+/* Choose the range, and see that there are nodes. */
+static int choose(struct vmm_vmem *arena,
+	const struct vmm_vmem_request *request, struct vmm_vmem_want *want,
+	struct vmm_vmem_cut *cut)
+{
+	const unsigned flags = request->flags;
+	int err = vmm_vmem_want_init(want, arena, request);
+
+	if (err)
+		return err == VMM_ENOSPC && (flags & VMM_VMEM_FIXED)
+			       ? VMM_ERANGE
+			       : err;
+	if (flags & (VMM_VMEM_FIXED | VMM_VMEM_HINT)) {
+		err = fixed_cut(arena, request, want, cut);
+		if (err && (flags & VMM_VMEM_FIXED))
+			return err;
+		/* A held place is for those only who insist. */
+		if (!err && (flags & VMM_VMEM_HINT) &&
+			((cut->from->flags & VMM_VMEM_IS_HELD) ||
+				!vmm_vmem_node_has(
+					arena, nodes_needed(cut), flags)))
+			err = VMM_ENOSPC;
+		if (!err)
+			goto found;
 	}
-	if ((request->flags & VMM_VMEM_HINT) &&
-		cut_hint(arena, request, size, align, cut))
-		return VMM_OK;
-	return cut_anywhere(arena, size, align, cut) ? VMM_OK : VMM_ENOSPC;
+	if (wants_address(request) && arena->bins != NULL && !arena->by_address)
+		return VMM_ENOTSUP;
+	if (!vmm_vmem_choose(arena, request, want, cut))
+		return VMM_ENOSPC;
+found:
+	if (!vmm_vmem_node_has(arena, nodes_needed(cut), flags))
+		return VMM_ENOMEM;
+	return VMM_OK;
 }
 
 int vmm_vmem_xalloc(struct vmm_vmem *arena,
 	const struct vmm_vmem_request *request,
 	const struct vmm_vmem_region **region_out)
 {
+	struct vmm_vmem_want want;
 	struct vmm_vmem_cut cut;
 	struct vmm_vmem_region *region;
 	int err;
@@ -205,34 +320,34 @@ int vmm_vmem_xalloc(struct vmm_vmem *arena,
 	VMM_ASSERT(arena->quantum != 0);
 	VMM_ASSERT(region_out != NULL);
 
-	err = validate(arena, request);
+	if (!flags_ok(request->flags))
+		return VMM_EINVAL;
+	err = choose(arena, request, &want, &cut);
 	if (err)
 		return err;
-	err = choose(arena, request, &cut);
-	if (err)
-		return err;
-	if (!vmm_vmem_node_has(arena, nodes_needed(&cut), request->flags))
-		return VMM_ENOMEM;
 
-	region = carve(arena, &cut);
+	region = take(arena, &cut, request->embed);
 	region->as.used.tags = request->tags;
+	for (unsigned i = 0; i < 2; i++)
+		region->as.used.guard[i] =
+			(uint32_t)(want.guard[i] >> arena->shift);
+	vmm_vmem_index_set(arena, region);
+	if (request->flags & VMM_VMEM_NEXT_FIT)
+		arena->cursor = region->base + region->size;
 	*region_out = region;
+	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;
 }
 
-int vmm_vmem_alloc(struct vmm_vmem *arena, uint64_t size, vmm_va_t *base_out)
+int vmm_vmem_request_room(const struct vmm_vmem *arena,
+	const struct vmm_vmem_request *request, uint64_t *size_out)
 {
-	const struct vmm_vmem_request request = {.size = size};
-	const struct vmm_vmem_region *region;
-	int err;
+	struct vmm_vmem_want want;
+	int err = vmm_vmem_want_init(&want, arena, request);
 
-	VMM_ASSERT(base_out != NULL);
-
-	err = vmm_vmem_xalloc(arena, &request, &region);
-	if (err)
-		return err;
-	*base_out = region->base;
-	return VMM_OK;
+	if (!err)
+		*size_out = want.certain;
+	return err;
 }
 
 int vmm_vmem_alloc_at(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)

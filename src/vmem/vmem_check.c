@@ -4,42 +4,39 @@
  *
  * First each tree is proven to be a tree of the right number of nodes, so that
  * stepping through it ends. Then one walk along the chain carries a cursor in
- * each tree by base: the next used region of the chain must be the next one
- * of the used tree, and so on. When all cursors arrive at the end together,
- * chain and trees hold the same regions in the same order, and since the
- * chain tiles ascending spans, the keys ascend.
+ * each tree by base: the next member of the chain must be the next one of its
+ * run, the next free region without a bin the next one of the tree by base,
+ * and so on. When all cursors arrive at the end together, chain and trees hold
+ * the same regions in the same order, and since the chain tiles ascending
+ * spans, the keys ascend.
  */
-#include "vmem/vmem_internal.h"
+#include "vmem/vmem_check.h"
+#include "vmem/vmem_runs.h"
+#include "vmem/vmem_store.h"
 
 /* The walk along the chain. */
 struct walk {
 	const struct vmm_vmem *arena;
-	const struct vmm_rb_node *used; /* cursors: what must come next */
+	const struct vmm_rb_node *run; /* cursors: what must come next */
 	const struct vmm_rb_node *free;
 	const struct vmm_rb_node *span;
 	const struct vmm_vmem_region *marker; /* of the span we are in */
 	uint64_t tiled;			      /* bytes of it, so far */
 	bool after_free;
-	uint64_t size; /* of all spans and used regions, so far */
+	/* The run we are in: members that are still to come, slots seen. */
+	const struct vmm_vmem_run *in;
+	unsigned left;
+	unsigned used_left;
+	uint32_t taken;
+	/* So far: */
+	uint64_t size;
 	uint64_t used_size;
+	uint64_t use_size[VMM_VMEM_USE_COUNT];
+	size_t use_count[VMM_VMEM_USE_COUNT];
+	size_t used;
+	size_t embedded;
+	size_t binned;
 };
-
-/* Can this be the address of a region? Only then may it be looked at. */
-static bool is_region(const struct vmm_vmem_region *region)
-{
-	return region != NULL &&
-	       (uintptr_t)region % _Alignof(struct vmm_vmem_region) == 0;
-}
-
-/* I5: is @region what the cursor stands at? Move it on. */
-static bool is_next(
-	const struct vmm_rb_node **cursor, const struct vmm_vmem_region *region)
-{
-	if (*cursor != &region->by_base.rb)
-		return false;
-	*cursor = vmm_rb_next(*cursor);
-	return true;
-}
 
 /* I2: the span before must be full, and this one must begin beyond it. */
 static bool check_marker(
@@ -55,14 +52,17 @@ static bool check_marker(
 		return false;
 	if (before != NULL && marker->base <= vmm_vmem_last(before))
 		return false;
+	if (walk->span != &marker->as.span.rb)
+		return false;
+	walk->span = vmm_rb_next(walk->span);
 	walk->marker = marker;
 	walk->tiled = 0;
 	walk->after_free = false;
 	walk->size += marker->size;
-	return marker->by_base.pair == NULL && is_next(&walk->span, marker);
+	return true;
 }
 
-/* I2: the next tile of the span. */
+/* I2 and I3: the next tile of the span. */
 static bool check_tile(struct walk *walk, const struct vmm_vmem_region *region)
 {
 	const struct vmm_vmem_region *marker = walk->marker;
@@ -73,27 +73,113 @@ static bool check_tile(struct walk *walk, const struct vmm_vmem_region *region)
 		!vmm_is_aligned(region->size, walk->arena->quantum))
 		return false;
 	walk->tiled += region->size;
-	return true;
+	return ((region->flags ^ marker->flags) & VMM_VMEM_IS_HELD) == 0;
+}
+
+/* I6: has the run before come to its end? Go to the one that follows. */
+static bool enter_run(struct walk *walk)
+{
+	const struct vmm_vmem_run *run;
+
+	if (walk->left != 0 || walk->used_left != 0 || walk->run == NULL)
+		return false;
+	if (walk->in != NULL && walk->arena->by_address &&
+		walk->in->taken != walk->taken)
+		return false;
+	run = vmm_vmem_of_run(walk->run);
+	walk->run = vmm_rb_next(walk->run);
+	walk->in = run;
+	walk->left = run->count;
+	walk->used_left = run->used;
+	walk->taken = 0;
+	return run->state == VMM_VMEM_RUN && run->count != 0 &&
+	       run->count <= VMM_VMEM_RUN_MAX && run->used <= run->count;
+}
+
+/* I6: the size in quanta that a slot should give for what follows. */
+static uint64_t gap_behind(
+	const struct vmm_vmem *arena, const struct vmm_vmem_region *member)
+{
+	const struct vmm_vmem_region *next = member->link[AFTER];
+
+	if (!vmm_vmem_is_region(next) || next->state != VMM_VMEM_FREE ||
+		(next->flags & VMM_VMEM_IS_HELD) != 0)
+		return 0;
+	return vmm_vmem_bin_of(arena, next->size);
+}
+
+static bool check_slot(struct walk *walk, const struct vmm_vmem_region *member)
+{
+	uint32_t bit;
+
+	if (!walk->arena->by_address)
+		return walk->in->taken == 0;
+	if (member->slot >= VMM_VMEM_RUN_MAX)
+		return false;
+	bit = UINT32_C(1) << member->slot;
+	if ((walk->taken & bit) != 0)
+		return false;
+	walk->taken |= bit;
+	return walk->in->gap[member->slot] == gap_behind(walk->arena, member);
+}
+
+/* I6: @member, a marker or a used region, is the next of its run. */
+static bool check_member(
+	struct walk *walk, const struct vmm_vmem_region *member)
+{
+	bool used = member->state == VMM_VMEM_USED;
+
+	if (walk->left == 0) {
+		if (!enter_run(walk))
+			return false;
+		if (walk->in->first != member || walk->in->base != member->base)
+			return false;
+	}
+	if (member->as.used.run != walk->in || (used && walk->used_left == 0))
+		return false;
+	walk->left--;
+	walk->used_left -= used;
+	return check_slot(walk, member);
 }
 
 static bool check_used(struct walk *walk, const struct vmm_vmem_region *region)
 {
+	uint64_t quanta = region->size >> walk->arena->shift;
+	uint64_t guards =
+		(uint64_t)region->as.used.guard[0] + region->as.used.guard[1];
+
+	if (region->use >= VMM_VMEM_USE_COUNT || guards >= quanta)
+		return false;
+	walk->used++;
 	walk->used_size += region->size;
+	walk->use_size[region->use] += region->size;
+	walk->use_count[region->use]++;
+	walk->embedded += (region->flags & VMM_VMEM_IS_EMBEDDED) != 0;
 	walk->after_free = false;
-	return region->by_base.pair == NULL &&
-	       region->as.used.arena == walk->arena &&
-	       is_next(&walk->used, region);
+	return region->as.used.arena == walk->arena;
 }
 
 /* I3 and I4. */
 static bool check_free(struct walk *walk, const struct vmm_vmem_region *region)
 {
-	if (walk->after_free)
+	const struct vmm_vmem_node *by_base = &region->as.tree.by_base;
+
+	if (walk->after_free ||
+		(region->flags & ~(unsigned)VMM_VMEM_IS_HELD) != 0)
 		return false;
 	walk->after_free = true;
-	return region->by_base.pair == &region->as.by_size &&
-	       region->as.by_size.pair == &region->by_base &&
-	       is_next(&walk->free, region);
+	if (region->flags & VMM_VMEM_IS_HELD)
+		return true;
+	if (vmm_vmem_bin_of(walk->arena, region->size) != 0) {
+		walk->binned++;
+		return true;
+	}
+	if (walk->free != &by_base->rb ||
+		by_base->pair != &region->as.tree.by_size ||
+		region->as.tree.by_size.pair != by_base)
+		return false;
+	walk->free = vmm_rb_next(walk->free);
+	return true;
 }
 
 static bool check_link(struct walk *walk, const struct vmm_vmem_region *region)
@@ -102,9 +188,10 @@ static bool check_link(struct walk *walk, const struct vmm_vmem_region *region)
 		return false;
 	switch (region->state) {
 	case VMM_VMEM_SPAN:
-		return check_marker(walk, region);
+		return check_marker(walk, region) && check_member(walk, region);
 	case VMM_VMEM_USED:
-		return check_tile(walk, region) && check_used(walk, region);
+		return check_tile(walk, region) && check_used(walk, region) &&
+		       check_member(walk, region);
 	case VMM_VMEM_FREE:
 		return check_tile(walk, region) && check_free(walk, region);
 	default:
@@ -112,12 +199,33 @@ static bool check_link(struct walk *walk, const struct vmm_vmem_region *region)
 	}
 }
 
-/* I1 to I5 but for the tree by size, and I7. The trees are trees. */
+/* I8, and that every cursor is at its end. */
+static bool check_end(const struct walk *walk)
+{
+	const struct vmm_vmem *arena = walk->arena;
+
+	if (walk->marker != NULL && walk->tiled != walk->marker->size)
+		return false;
+	if (walk->in != NULL && arena->by_address &&
+		walk->in->taken != walk->taken)
+		return false;
+	for (unsigned use = VMM_VMEM_COMMITTED; use < VMM_VMEM_USE_COUNT; use++)
+		if (walk->use_size[use] != arena->use_size[use] ||
+			walk->use_count[use] != arena->use_count[use])
+			return false;
+	return walk->left == 0 && walk->used_left == 0 && walk->run == NULL &&
+	       walk->free == NULL && walk->span == NULL &&
+	       walk->used == arena->used_count &&
+	       walk->embedded == arena->embedded_count &&
+	       walk->size == arena->size && walk->used_size == arena->used_size;
+}
+
+/* I1 to I6 as far as the chain tells, and I8. */
 static bool check_chain(const struct vmm_vmem *arena)
 {
 	struct walk walk = {
 		.arena = arena,
-		.used = vmm_rb_first(&arena->used),
+		.run = vmm_rb_first(&arena->used),
 		.free = vmm_rb_first(&arena->free_by_base),
 		.span = vmm_rb_first(&arena->spans),
 	};
@@ -127,7 +235,7 @@ static bool check_chain(const struct vmm_vmem *arena)
 	for (;;) {
 		const struct vmm_vmem_region *next = region->link[AFTER];
 
-		if (!is_region(next) || next->link[BEFORE] != region)
+		if (!vmm_vmem_is_region(next) || next->link[BEFORE] != region)
 			return false;
 		region = next;
 		if (region == &arena->head)
@@ -135,47 +243,12 @@ static bool check_chain(const struct vmm_vmem *arena)
 		if (left-- == 0 || !check_link(&walk, region))
 			return false;
 	}
-	if (walk.marker != NULL && walk.tiled != walk.marker->size)
-		return false;
-	/*
-	 * Each step moved one cursor, and there were as many steps as nodes in
-	 * the three trees: so each cursor is at its end.
-	 */
-	return left == 0 && walk.size == arena->size &&
-	       walk.used_size == arena->used_size;
+	return left == 0 && check_end(&walk) &&
+	       vmm_vmem_check_bins(arena, walk.binned);
 }
 
 /*
- * I5 for the tree by size. Its nodes are as many as there are free regions and
- * their keys differ. Each is a free region whose partner it is, and that
- * stands in the chain as far as its neighbours say: so each free region is
- * met once.
- */
-static bool check_sizes(const struct vmm_vmem *arena)
-{
-	const struct vmm_rb_node *node = vmm_rb_first(&arena->free_by_size);
-	const struct vmm_vmem_region *before = NULL;
-
-	for (; node != NULL; node = vmm_rb_next(node)) {
-		const struct vmm_vmem_region *region = vmm_vmem_of_size(node);
-
-		if (region->state != VMM_VMEM_FREE ||
-			region->as.by_size.pair != &region->by_base ||
-			!is_region(region->link[BEFORE]) ||
-			region->link[BEFORE]->link[AFTER] != region)
-			return false;
-		if (before != NULL &&
-			(before->size > region->size ||
-				(before->size == region->size &&
-					before->base >= region->base)))
-			return false;
-		before = region;
-	}
-	return true;
-}
-
-/*
- * I6: is the header where its memory says, with as many nodes as that holds?
+ * I7: is the header where its memory says, with as many nodes as that holds?
  * In numbers, not pointers: what is broken may point anywhere.
  */
 static bool check_chunk(const struct vmm_vmem_chunk *chunk)
@@ -190,7 +263,7 @@ static bool check_chunk(const struct vmm_vmem_chunk *chunk)
 	       chunk->count == vmm_vmem_chunk_count(chunk->memory, chunk->size);
 }
 
-/* I6. The sums are compared by subtraction, so that they cannot overflow. */
+/* I7. The sums are compared by subtraction, so that they cannot overflow. */
 static bool check_nodes(const struct vmm_vmem *arena)
 {
 	const struct vmm_vmem_chunk *chunk = arena->chunks;
@@ -206,43 +279,51 @@ static bool check_nodes(const struct vmm_vmem *arena)
 		return false;
 	left = arena->spare_count;
 	for (; spare != NULL; spare = spare->link[AFTER]) {
-		if (!is_region(spare) || spare->state != VMM_VMEM_SPARE ||
-			left-- == 0)
+		if (!vmm_vmem_is_region(spare) ||
+			spare->state != VMM_VMEM_SPARE || left-- == 0)
 			return false;
 	}
 	return left == 0;
 }
 
-/* I6: spare nodes and those in the chain are all there are. */
+/* I7: spare nodes, runs and those in the chain are all there are. */
 static bool check_counts(const struct vmm_vmem *arena)
 {
+	const size_t counts[] = {arena->span_count, arena->free_count,
+		arena->run_count, arena->spare_count};
 	size_t left = arena->node_count;
 
-	if (arena->span_count > left)
+	/* What callers embedded is used, but not ours; each has a spare one. */
+	if (arena->embedded_count > arena->used_count ||
+		arena->embedded_count > arena->spare_count ||
+		arena->used_count - arena->embedded_count > left)
 		return false;
-	left -= arena->span_count;
-	if (arena->used_count > left)
-		return false;
-	left -= arena->used_count;
-	if (arena->free_count > left)
-		return false;
-	return left - arena->free_count == arena->spare_count;
+	left -= arena->used_count - arena->embedded_count;
+	for (unsigned i = 0; i < 4; i++) {
+		if (counts[i] > left)
+			return false;
+		left -= counts[i];
+	}
+	return left == 0;
 }
 
 int vmm_vmem_check(const struct vmm_vmem *arena)
 {
-	if (!vmm_is_pow2(arena->quantum) || arena->head.state != VMM_VMEM_HEAD)
+	if (!vmm_is_pow2(arena->quantum) ||
+		arena->head.state != VMM_VMEM_HEAD || arena->shift > 63 ||
+		arena->quantum != UINT64_C(1) << arena->shift)
 		return VMM_ECORRUPT;
 	if (!check_counts(arena) || !check_nodes(arena))
 		return VMM_ECORRUPT;
-	if (vmm_rb_check(&arena->used, arena->used_count) != VMM_OK ||
-		vmm_rb_check(&arena->free_by_base, arena->free_count) !=
+	if (vmm_rb_check(&arena->used, arena->run_count) != VMM_OK ||
+		vmm_rb_check(&arena->free_by_base, arena->tree_count) !=
 			VMM_OK ||
-		vmm_rb_check(&arena->free_by_size, arena->free_count) !=
+		vmm_rb_check(&arena->free_by_size, arena->tree_count) !=
 			VMM_OK ||
 		vmm_rb_check(&arena->spans, arena->span_count) != VMM_OK)
 		return VMM_ECORRUPT;
-	if (!check_chain(arena) || !check_sizes(arena))
+	if (!check_chain(arena) || !vmm_vmem_check_trees(arena) ||
+		!vmm_vmem_index_ok(arena))
 		return VMM_ECORRUPT;
 	return VMM_OK;
 }

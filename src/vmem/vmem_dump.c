@@ -4,7 +4,7 @@
  * end them; a link that leads nowhere is beyond them: run the check first.
  */
 #include "core/text.h"
-#include "vmem/vmem_internal.h"
+#include "vmem/vmem_runs.h"
 
 static void count_of(
 	const struct vmm_sink *sink, size_t count, const char *what)
@@ -30,20 +30,44 @@ static void dump_tags(
 	vmm_text_dec(sink, tags->count, 0);
 }
 
+static void dump_used(
+	const struct vmm_sink *sink, const struct vmm_vmem_region *region)
+{
+	if (region->use == VMM_VMEM_COMMITTED)
+		vmm_text_str(sink, "  committed");
+	if (region->use == VMM_VMEM_MAPPED)
+		vmm_text_str(sink, "  mapped");
+	for (unsigned above = 0; above < 2; above++) {
+		uint64_t guard = vmm_vmem_region_guard(region, above);
+
+		if (guard == 0)
+			continue;
+		vmm_text_str(sink, above ? "  guard above " : "  guard below ");
+		vmm_text_size(sink, guard, 0);
+	}
+	if (has_tags(&region->as.used.tags))
+		dump_tags(sink, &region->as.used.tags);
+}
+
 static void dump_line(
 	const struct vmm_sink *sink, const struct vmm_vmem_region *region)
 {
 	bool used = region->state == VMM_VMEM_USED;
+	bool span = region->state == VMM_VMEM_SPAN;
 
-	if (region->state == VMM_VMEM_SPAN)
+	if (span)
 		vmm_text_str(sink, "span   ");
 	else
 		vmm_text_str(sink, used ? "  used " : "  free ");
 	vmm_text_range(sink, region->base, region->size);
 	vmm_text_str(sink, " ");
 	vmm_text_size(sink, region->size, 8);
-	if (used && has_tags(&region->as.used.tags))
-		dump_tags(sink, &region->as.used.tags);
+	if (used)
+		dump_used(sink, region);
+	if (span && (region->flags & VMM_VMEM_IS_HELD) != 0)
+		vmm_text_str(sink, "  fixed only");
+	if (span && region->as.span.source != NULL)
+		vmm_text_str(sink, "  imported");
 	vmm_text_str(sink, "\n");
 }
 
@@ -66,39 +90,57 @@ void vmm_vmem_dump(const struct vmm_vmem *arena, const struct vmm_sink *sink)
 	}
 }
 
-/* One of the trees in a picture; @by_size tells how nodes hang in regions. */
-struct tree_view {
-	const struct vmm_rb_tree *tree;
-	size_t count;
-	bool by_size;
+/* Which of the three trees a picture is of. */
+enum tree { USED, BY_BASE, BY_SIZE };
+
+static const struct {
 	char letter; /* first of the node names, followed by the base */
-	char name[16];
+	char label[13];
+} trees[] = {
+	[USED] = {'u', "used"},
+	[BY_BASE] = {'b', "free by base"},
+	[BY_SIZE] = {'s', "free by size"},
 };
 
-static const struct vmm_vmem_region *view_region(
-	const struct tree_view *view, const struct vmm_rb_node *node)
+static vmm_va_t base_of(enum tree tree, const struct vmm_rb_node *node)
 {
-	return view->by_size ? vmm_vmem_of_size(node) : vmm_vmem_of_base(node);
+	if (tree == USED)
+		return vmm_vmem_of_run(node)->base;
+	return (tree == BY_SIZE ? vmm_vmem_of_size(node)
+				: vmm_vmem_of_base(node))
+		->base;
 }
 
-static void dot_name(const struct vmm_sink *sink, char letter,
-	const struct vmm_vmem_region *region)
+static void dot_name(const struct vmm_sink *sink, enum tree tree, vmm_va_t base)
 {
-	sink->write(sink->ctx, &letter, 1);
-	vmm_text_addr(sink, region->base);
+	sink->write(sink->ctx, &trees[tree].letter, 1);
+	vmm_text_addr(sink, base);
 }
 
-static void dot_node(const struct vmm_sink *sink, const struct tree_view *view,
+static void dot_label(const struct vmm_sink *sink, enum tree tree,
 	const struct vmm_rb_node *node)
 {
-	const struct vmm_vmem_region *region = view_region(view, node);
+	vmm_text_addr(sink, base_of(tree, node));
+	vmm_text_str(sink, "\\n");
+	if (tree == USED)
+		count_of(sink, vmm_vmem_of_run(node)->count, " members");
+	else
+		vmm_text_size(sink,
+			(tree == BY_SIZE ? vmm_vmem_of_size(node)
+					 : vmm_vmem_of_base(node))
+				->size,
+			0);
+}
+
+static void dot_node(const struct vmm_sink *sink, enum tree tree,
+	const struct vmm_rb_node *node)
+{
+	vmm_va_t base = base_of(tree, node);
 
 	vmm_text_str(sink, "    ");
-	dot_name(sink, view->letter, region);
+	dot_name(sink, tree, base);
 	vmm_text_str(sink, " [label=\"");
-	vmm_text_addr(sink, region->base);
-	vmm_text_str(sink, "\\n");
-	vmm_text_size(sink, region->size, 0);
+	dot_label(sink, tree, node);
 	vmm_text_str(sink, "\", color=");
 	vmm_text_str(sink, vmm_rb_is_red(node) ? "red" : "black");
 	vmm_text_str(sink, "];\n");
@@ -106,26 +148,26 @@ static void dot_node(const struct vmm_sink *sink, const struct tree_view *view,
 		if (node->child[dir] == NULL)
 			continue;
 		vmm_text_str(sink, "    ");
-		dot_name(sink, view->letter, region);
+		dot_name(sink, tree, base);
 		vmm_text_str(sink, " -> ");
-		dot_name(sink, view->letter,
-			view_region(view, node->child[dir]));
+		dot_name(sink, tree, base_of(tree, node->child[dir]));
 		vmm_text_str(sink, dir == VMM_RB_LEFT ? " [tailport=sw];\n"
 						      : " [tailport=se];\n");
 	}
 }
 
-static void dot_tree(const struct vmm_sink *sink, const struct tree_view *view)
+static void dot_tree(const struct vmm_sink *sink, enum tree tree,
+	const struct vmm_rb_tree *nodes, size_t count)
 {
-	const struct vmm_rb_node *node = vmm_rb_first(view->tree);
+	const struct vmm_rb_node *node = vmm_rb_first(nodes);
 
 	vmm_text_str(sink, "  subgraph cluster_");
-	sink->write(sink->ctx, &view->letter, 1);
+	sink->write(sink->ctx, &trees[tree].letter, 1);
 	vmm_text_str(sink, " {\n    label=\"");
-	vmm_text_str(sink, view->name);
+	vmm_text_str(sink, trees[tree].label);
 	vmm_text_str(sink, "\";\n");
-	for (size_t left = view->count; node != NULL && left > 0; left--) {
-		dot_node(sink, view, node);
+	for (; node != NULL && count > 0; count--) {
+		dot_node(sink, tree, node);
 		node = vmm_rb_next(node);
 	}
 	vmm_text_str(sink, "  }\n");
@@ -134,26 +176,20 @@ static void dot_tree(const struct vmm_sink *sink, const struct tree_view *view)
 void vmm_vmem_dump_dot(
 	const struct vmm_vmem *arena, const struct vmm_sink *sink)
 {
-	const struct tree_view used = {
-		&arena->used, arena->used_count, false, 'u', "used"};
-	const struct tree_view by_base = {&arena->free_by_base,
-		arena->free_count, false, 'b', "free by base"};
-	const struct tree_view by_size = {&arena->free_by_size,
-		arena->free_count, true, 's', "free by size"};
 	const struct vmm_rb_node *node = vmm_rb_first(&arena->free_by_base);
+	size_t left = arena->tree_count;
 
 	vmm_text_str(sink, "digraph vmem {\n  node [shape=box];\n");
-	dot_tree(sink, &used);
-	dot_tree(sink, &by_base);
-	dot_tree(sink, &by_size);
-	for (size_t left = arena->free_count; node != NULL && left > 0;
-		left--) {
-		const struct vmm_vmem_region *region = vmm_vmem_of_base(node);
+	dot_tree(sink, USED, &arena->used, arena->run_count);
+	dot_tree(sink, BY_BASE, &arena->free_by_base, arena->tree_count);
+	dot_tree(sink, BY_SIZE, &arena->free_by_size, arena->tree_count);
+	for (; node != NULL && left > 0; left--) {
+		vmm_va_t base = base_of(BY_BASE, node);
 
 		vmm_text_str(sink, "  ");
-		dot_name(sink, 'b', region);
+		dot_name(sink, BY_BASE, base);
 		vmm_text_str(sink, " -> ");
-		dot_name(sink, 's', region);
+		dot_name(sink, BY_SIZE, base);
 		vmm_text_str(sink, " [style=dashed, dir=both, "
 				   "constraint=false];\n");
 		node = vmm_rb_next(node);

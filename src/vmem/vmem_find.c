@@ -3,78 +3,87 @@
  * Look-ups. "Floor" is the last region that starts at or below an address,
  * which need not reach it; "containing" is the floor if it does.
  */
-#include "vmem/vmem_internal.h"
+#include "vmem/vmem_runs.h"
 
-static const struct vmm_vmem_region *containing(
-	const struct vmm_rb_tree *tree, vmm_va_t addr)
+/* The used region, guards included, that is the floor of an address. */
+static struct vmm_vmem_region *used_floor(
+	const struct vmm_vmem *arena, vmm_va_t addr)
 {
-	const struct vmm_vmem_region *region = vmm_vmem_tree_floor(tree, addr);
+	struct vmm_vmem_region *member = vmm_vmem_member_floor(arena, addr);
 
-	if (region == NULL || !vmm_range_has(region->base, region->size, addr))
-		return NULL;
-	return region;
+	return member != NULL ? vmm_vmem_used_seek(member, BEFORE) : NULL;
 }
 
 const struct vmm_vmem_region *vmm_vmem_find(
 	const struct vmm_vmem *arena, vmm_va_t base)
 {
-	const struct vmm_vmem_region *region =
-		vmm_vmem_tree_floor(&arena->used, base);
+	const struct vmm_vmem_region *region = NULL;
 
-	return region != NULL && region->base == base ? region : NULL;
+	if (arena->index != NULL)
+		region = vmm_vmem_index_find(arena, base);
+	if (VMM_LIKELY(region != NULL))
+		return region;
+	region = vmm_vmem_member_floor(arena, base);
+	if (region == NULL || region->state != VMM_VMEM_USED ||
+		vmm_vmem_region_base(region) != base)
+		return NULL;
+	return region;
 }
 
 const struct vmm_vmem_region *vmm_vmem_find_containing(
 	const struct vmm_vmem *arena, vmm_va_t addr)
 {
-	return containing(&arena->used, addr);
+	const struct vmm_vmem_region *region =
+		vmm_vmem_member_floor(arena, addr);
+
+	if (region == NULL || region->state != VMM_VMEM_USED ||
+		!vmm_range_has(region->base, region->size, addr))
+		return NULL;
+	return region;
 }
 
 const struct vmm_vmem_region *vmm_vmem_floor(
 	const struct vmm_vmem *arena, vmm_va_t addr)
 {
-	return vmm_vmem_tree_floor(&arena->used, addr);
+	return used_floor(arena, addr);
 }
 
 const struct vmm_vmem_region *vmm_vmem_ceiling(
 	const struct vmm_vmem *arena, vmm_va_t addr)
 {
-	return vmm_vmem_tree_ceiling(&arena->used, addr);
-}
+	struct vmm_vmem_region *member = vmm_vmem_member_floor(arena, addr);
 
-static const struct vmm_vmem_region *step(
-	const struct vmm_vmem_region *region, unsigned dir)
-{
-	const struct vmm_rb_node *node;
-
-	VMM_ASSERT(region->state == VMM_VMEM_USED);
-
-	node = vmm_rb_step(&region->by_base.rb, dir);
-	return node != NULL ? vmm_vmem_of_base(node) : NULL;
+	if (member == NULL)
+		member = arena->head.link[AFTER];
+	else if (member->state != VMM_VMEM_USED || member->base != addr)
+		member = vmm_vmem_member_after(member);
+	return vmm_vmem_used_seek(member, AFTER);
 }
 
 const struct vmm_vmem_region *vmm_vmem_next(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
+	VMM_ASSERT(region->state == VMM_VMEM_USED);
 	VMM_ASSERT(region->as.used.arena == arena);
+	(void)arena;
 
-	return step(region, VMM_RB_RIGHT);
+	return vmm_vmem_used_seek(vmm_vmem_member_after(region), AFTER);
 }
 
 const struct vmm_vmem_region *vmm_vmem_prev(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
+	VMM_ASSERT(region->state == VMM_VMEM_USED);
 	VMM_ASSERT(region->as.used.arena == arena);
+	(void)arena;
 
-	return step(region, VMM_RB_LEFT);
+	return vmm_vmem_used_seek(vmm_vmem_member_before(region), BEFORE);
 }
 
 const struct vmm_vmem_region *vmm_vmem_region_find(
 	const struct vmm_vmem *arena, vmm_va_t addr)
 {
-	const struct vmm_vmem_region *region = containing(&arena->used, addr);
-
-	return region != NULL ? region : containing(&arena->free_by_base, addr);
+	return vmm_vmem_at(arena, addr);
 }
 
 const struct vmm_vmem_region *vmm_vmem_region_first(

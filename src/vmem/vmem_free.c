@@ -4,61 +4,94 @@
  * in the chain. A marker or the head is never free, so nothing merges across
  * the border of a span.
  */
-#include "vmem/vmem_internal.h"
+#include "vmem/vmem_runs.h"
+#include "vmem/vmem_store.h"
 
-/*
- * The region behind a handle, or NULL if the handle is not that of a used
- * region of @arena. A spare or free node fails the first test; memory that
- * is no node fails it most likely. The neighbours must confirm the rest.
- */
-static struct vmm_vmem_region *handle_open(
-	const struct vmm_vmem *arena, const struct vmm_vmem_region *handle)
+void vmm_vmem_retire_embedded(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
-	struct vmm_vmem_region *region;
+	region->state = VMM_VMEM_SPARE;
+	arena->embedded_count--;
+}
 
-	if (handle == NULL || handle->state != VMM_VMEM_USED ||
-		handle->as.used.arena != arena)
-		return NULL;
-	region = handle->link[BEFORE]->link[AFTER];
-	VMM_ASSERT(region == handle);
-	VMM_ASSERT(region->link[AFTER]->link[BEFORE] == handle);
-	return region;
+/* Let a node of the arena's stand for an embedded one, which goes away. */
+static struct vmm_vmem_region *replace_embedded(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_region *node = vmm_vmem_node_get(arena);
+
+	*node = (struct vmm_vmem_region){
+		.flags = region->flags & VMM_VMEM_IS_HELD,
+		.base = region->base,
+		.size = region->size,
+	};
+	vmm_vmem_chain_add(region->link[BEFORE], node);
+	vmm_vmem_chain_remove(region);
+	vmm_vmem_retire(arena, region);
+	return node;
 }
 
 /*
- * Turn a used region into free space.
+ * Turn a used region, which has left its run, into free space.
  *
  *   neither neighbour free   U [used] U  -->  U [free] U
  *   the one before           [ f ][used] -->  [    f    ]
  *   the one after            [used][ g ] -->  [    g    ]
  *   both              [ f ][used][ g ]   -->  [       f       ]
  */
-static void release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+static inline void merge(struct vmm_vmem *arena, struct vmm_vmem_region *region,
+	struct vmm_vmem_region *before, struct vmm_vmem_region *after)
 {
-	struct vmm_vmem_region *before = region->link[BEFORE];
-	struct vmm_vmem_region *after = region->link[AFTER];
 	uint64_t size = region->size;
 
-	vmm_vmem_used_erase(arena, region);
-	if (before->state != VMM_VMEM_FREE && after->state != VMM_VMEM_FREE) {
-		vmm_vmem_free_insert(arena, region);
+	if (before->state == VMM_VMEM_FREE) {
+		vmm_vmem_chain_remove(region);
+		vmm_vmem_retire(arena, region);
+		if (after->state == VMM_VMEM_FREE) {
+			size += after->size;
+			vmm_vmem_store_remove(arena, after);
+			vmm_vmem_chain_remove(after);
+			vmm_vmem_node_put(arena, after);
+		}
+		vmm_vmem_store_resize(
+			arena, before, before->base, before->size + size);
 		return;
 	}
-	vmm_vmem_chain_remove(region);
-	if (before->state != VMM_VMEM_FREE) {
-		vmm_vmem_free_rekey(
-			arena, after, region->base, size + after->size);
-		vmm_vmem_node_put(arena, region);
-		return;
-	}
-	vmm_vmem_node_put(arena, region);
 	if (after->state == VMM_VMEM_FREE) {
-		size += after->size;
-		vmm_vmem_free_erase(arena, after);
-		vmm_vmem_chain_remove(after);
-		vmm_vmem_node_put(arena, after);
+		vmm_vmem_chain_remove(region);
+		vmm_vmem_store_resize(
+			arena, after, region->base, size + after->size);
+		vmm_vmem_retire(arena, region);
+		return;
 	}
-	vmm_vmem_free_rekey(arena, before, before->base, before->size + size);
+	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_EMBEDDED))
+		region = replace_embedded(arena, region);
+	vmm_vmem_store_add(arena, region);
+}
+
+static inline void release(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_region *before = region->link[BEFORE];
+	struct vmm_vmem_region *member = before;
+	struct vmm_vmem_run *run = vmm_vmem_run_leave(arena, region);
+
+	if (before->state == VMM_VMEM_FREE)
+		member = before->link[BEFORE];
+	vmm_vmem_index_clear(arena, region);
+	arena->used_count--;
+	arena->used_size -= region->size;
+	if (VMM_UNLIKELY(region->use != VMM_VMEM_RESERVED)) {
+		arena->use_size[region->use] -= region->size;
+		arena->use_count[region->use]--;
+	}
+	merge(arena, region, before, region->link[AFTER]);
+	vmm_vmem_run_left(arena, run, member);
+}
+
+void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	release(arena, region);
 }
 
 int vmm_vmem_free_region(
@@ -68,7 +101,7 @@ int vmm_vmem_free_region(
 
 	VMM_ASSERT(arena->quantum != 0);
 
-	open = handle_open(arena, region);
+	open = vmm_vmem_open(arena, region);
 	if (open == NULL)
 		return VMM_ENOENT;
 	release(arena, open);
@@ -83,11 +116,14 @@ int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base)
 	return vmm_vmem_free_region(arena, vmm_vmem_find(arena, base));
 }
 
-void vmm_vmem_region_set_tags(struct vmm_vmem *arena,
-	const struct vmm_vmem_region *region, const struct vmm_vmem_tags *tags)
+int vmm_vmem_free_sized(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
 {
-	struct vmm_vmem_region *open = handle_open(arena, region);
+	const struct vmm_vmem_region *region = vmm_vmem_find(arena, base);
 
-	VMM_ASSERT(open != NULL);
-	open->as.used.tags = *tags;
+	VMM_ASSERT(arena->quantum != 0);
+
+	if (region != NULL && vmm_vmem_region_size(region) !=
+				      vmm_align_up(size, arena->quantum))
+		return VMM_EINVAL;
+	return vmm_vmem_free_region(arena, region);
 }

@@ -64,35 +64,3 @@ void vmm_vmem_set_reserve(struct vmm_vmem *arena, size_t nodes)
 {
 	arena->reserve = nodes;
 }
-
-bool vmm_vmem_node_has(
-	const struct vmm_vmem *arena, size_t count, unsigned flags)
-{
-	size_t keep = flags & VMM_VMEM_USE_RESERVE ? 0 : arena->reserve;
-
-	/* What needs no node is served even below the reserve. */
-	return count == 0 || (arena->spare_count >= count &&
-				     arena->spare_count - count >= keep);
-}
-
-struct vmm_vmem_region *vmm_vmem_node_get(struct vmm_vmem *arena)
-{
-	struct vmm_vmem_region *node = arena->spare;
-
-	VMM_ASSERT(node != NULL);
-	VMM_ASSERT(node->state == VMM_VMEM_SPARE);
-
-	arena->spare = node->link[AFTER];
-	arena->spare_count--;
-	return node;
-}
-
-void vmm_vmem_node_put(struct vmm_vmem *arena, struct vmm_vmem_region *node)
-{
-	VMM_ASSERT(arena->spare_count < arena->node_count);
-
-	*node = (struct vmm_vmem_region){.state = VMM_VMEM_SPARE};
-	node->link[AFTER] = arena->spare;
-	arena->spare = node;
-	arena->spare_count++;
-}

@@ -5,11 +5,12 @@
  * free always succeeds.
  */
 #include "support/test.h"
+#include "vmem/vmem_runs.h"
 
 #include <vmm/vmem.h>
 
 #define PAGE	  VMM_PAGE_SIZE
-#define NODES_MAX 40
+#define NODES_MAX 80
 
 static struct vmm_vmem arena;
 static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
@@ -28,6 +29,25 @@ static void open_arena(size_t nodes)
 		VMM_OK);
 }
 
+/*
+ * The used tree takes a node if the run of the member before is full; and if
+ * the new one would be the last of it, also the next run, if there is one.
+ */
+static size_t run_need(unsigned page)
+{
+	const struct vmm_vmem_region *member =
+		vmm_vmem_member_floor(&arena, page * PAGE);
+	const struct vmm_vmem_region *next;
+
+	if (member == NULL)
+		return 1;
+	if (member->as.used.run->count < VMM_VMEM_RUN_MAX)
+		return 0;
+	next = vmm_vmem_member_after(member);
+	return next->state == VMM_VMEM_HEAD ||
+	       next->as.used.run->count == VMM_VMEM_RUN_MAX;
+}
+
 /* Nodes that a fixed request of one page at @page will take. */
 static size_t need_at(unsigned page)
 {
@@ -38,22 +58,22 @@ static size_t need_at(unsigned page)
 	bool before = base != page * PAGE;
 	bool after = base + vmm_vmem_region_size(region) != (page + 1) * PAGE;
 
-	return (size_t)before + (size_t)after;
+	return (size_t)before + (size_t)after + run_need(page);
 }
 
 /*
- * Take the even pages of 16 and then the odd ones, with k nodes for each k:
+ * Take the odd pages of 60 and then the even ones, with k nodes for each k:
  * first splits in three, then exact fits. The first refusal is the one that
  * the number of spare nodes predicts, and changes nothing.
  */
 TEST(fault_vmem_alloc_at_every_supply)
 {
-	for (size_t nodes = 2; nodes <= NODES_MAX; nodes++) {
+	for (size_t nodes = 3; nodes <= NODES_MAX; nodes++) {
 		open_arena(nodes);
-		CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
-		for (unsigned i = 0; i < 16; i++) {
-			/* 1, 3, ..., 15, 0, 2, ..., 14 */
-			unsigned page = 2 * i % 16 + (i < 8);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, 60 * PAGE), VMM_OK);
+		for (unsigned i = 0; i < 60; i++) {
+			/* 1, 3, ..., 59, 0, 2, ..., 58 */
+			unsigned page = 2 * i % 60 + (i < 30);
 			bool enough = vmm_vmem_spare(&arena) >= need_at(page);
 			uint64_t before = digest();
 			int err = vmm_vmem_alloc_at(&arena, page * PAGE, PAGE);
@@ -66,13 +86,17 @@ TEST(fault_vmem_alloc_at_every_supply)
 	}
 }
 
-/* A span needs two nodes; with fewer it is refused without a trace. */
+/*
+ * A span needs two nodes, and one for a run now and then; with fewer it is
+ * refused without a trace.
+ */
 TEST(fault_vmem_add_every_supply)
 {
-	for (size_t nodes = 1; nodes <= 7; nodes++) {
+	for (size_t nodes = 1; nodes <= NODES_MAX; nodes++) {
 		open_arena(nodes);
-		for (unsigned i = 0; i < 4; i++) {
-			bool enough = vmm_vmem_spare(&arena) >= 2;
+		for (unsigned i = 0; i < 50; i++) {
+			size_t need = 2 + run_need(i);
+			bool enough = vmm_vmem_spare(&arena) >= need;
 			uint64_t before = digest();
 			int err = vmm_vmem_add(&arena, i * PAGE, PAGE);
 
@@ -86,22 +110,24 @@ TEST(fault_vmem_add_every_supply)
 
 /*
  * An arena with no node left frees whatever it holds, in random order, and
- * ends with all nodes but the span's two.
+ * ends with all nodes but the span's three.
  */
 TEST(fault_vmem_free_without_nodes)
 {
 	struct rng rng = {test_seed};
 
-	for (size_t nodes = 3; nodes <= NODES_MAX; nodes++) {
+	for (size_t nodes = 4; nodes <= NODES_MAX; nodes++) {
 		vmm_va_t at[NODES_MAX];
 		size_t count = 0;
 
 		open_arena(nodes);
-		CHECK_EQ(vmm_vmem_add(&arena, 0, 64 * PAGE), VMM_OK);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, 128 * PAGE), VMM_OK);
 		while (vmm_vmem_alloc(&arena, PAGE, &at[count]) == VMM_OK)
 			count++;
-		CHECK_EQ(vmm_vmem_spare(&arena), 0);
-		CHECK_EQ(count, nodes - 2);
+		/* The last may be one that a region and a run would need. */
+		CHECK(vmm_vmem_spare(&arena) <= 1);
+		CHECK_EQ(count,
+			nodes - 2 - arena.run_count - vmm_vmem_spare(&arena));
 		while (count > 0) {
 			size_t pick = rng_below(&rng, count);
 
@@ -109,7 +135,7 @@ TEST(fault_vmem_free_without_nodes)
 			CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
 			at[pick] = at[--count];
 		}
-		CHECK_EQ(vmm_vmem_spare(&arena), nodes - 2);
+		CHECK_EQ(vmm_vmem_spare(&arena), nodes - 3);
 		CHECK_EQ(vmm_vmem_fini(&arena), VMM_OK);
 	}
 }
@@ -126,14 +152,14 @@ TEST(fault_vmem_reserve_every_supply)
 	struct vmm_vmem_request refill = middle;
 
 	refill.flags |= VMM_VMEM_USE_RESERVE;
-	for (size_t i = 0; i < 36; i++) {
+	for (size_t i = 0; i < 60; i++) {
 		const size_t spare = i / 6;
 		const size_t reserve = i % 6;
 		const struct vmm_vmem_region *region = NULL;
 		uint64_t before;
 		int err;
 
-		open_arena(2 + spare);
+		open_arena(3 + spare);
 		CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
 		vmm_vmem_set_reserve(&arena, reserve);
 		before = digest();
@@ -165,7 +191,7 @@ TEST(fault_vmem_hint_every_supply)
 		uint64_t before;
 		int err;
 
-		open_arena(2 + spare);
+		open_arena(3 + spare);
 		CHECK_EQ(vmm_vmem_add(&arena, 0, 16 * PAGE), VMM_OK);
 		hint.size = PAGE;
 		before = digest();
@@ -190,5 +216,45 @@ TEST(fault_vmem_hint_every_supply)
 		CHECK_EQ(vmm_vmem_xalloc(&arena, &hint, &region), VMM_OK);
 		CHECK_EQ(vmm_vmem_region_base(region), 0);
 		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+	}
+}
+
+/*
+ * A node that a caller embeds cannot become a free region, so one of the
+ * arena's is kept for that: when all others are gone, embedded regions between
+ * used ones can still be freed, and cost a node each.
+ */
+TEST(fault_vmem_free_embedded_without_nodes)
+{
+	static struct vmm_vmem_region embedded[8];
+	vmm_va_t last = 0;
+	vmm_va_t base;
+
+	for (size_t nodes = 30; nodes <= NODES_MAX; nodes++) {
+		open_arena(nodes);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, 128 * PAGE), VMM_OK);
+		for (unsigned i = 0; i < 8; i++) {
+			const struct vmm_vmem_request request = {
+				.size = PAGE, .embed = &embedded[i]};
+			const struct vmm_vmem_region *region = NULL;
+
+			CHECK_EQ(vmm_vmem_xalloc(&arena, &request, &region),
+				VMM_OK);
+			CHECK(region == &embedded[i]);
+			CHECK_EQ(vmm_vmem_alloc(&arena, PAGE, &base), VMM_OK);
+		}
+		while (vmm_vmem_alloc(&arena, PAGE, &base) == VMM_OK)
+			last = base;
+		CHECK(vmm_vmem_spare(&arena) >= 8);
+		CHECK(vmm_vmem_spare(&arena) <= 9);
+		CHECK(last > 15 * PAGE);
+		for (unsigned i = 0; i < 8; i++) {
+			CHECK_EQ(vmm_vmem_free_region(&arena, &embedded[i]),
+				VMM_OK);
+			CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+		}
+		CHECK(vmm_vmem_spare(&arena) <= 1);
+		vmm_vmem_free_all(&arena);
+		CHECK_EQ(vmm_vmem_spare(&arena), nodes - 3);
 	}
 }

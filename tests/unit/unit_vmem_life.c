@@ -11,7 +11,7 @@
 #define PAGE VMM_PAGE_SIZE
 
 /*
- * Equal sizes: a million, in memory of 208 MB. Where each call is followed by a
+ * Equal sizes: a million, in memory of 312 MB. Where each call is followed by a
  * whole check, a few; the factor makes them more.
  */
 #if VMM_ASSERT_LEVEL >= 2
@@ -21,7 +21,7 @@
 #define EQUALS	   1000000
 #define EQUALS_MAX EQUALS
 #endif
-#define NODES_MAX (2 * EQUALS_MAX + 16)
+#define NODES_MAX VMM_VMEM_NODES_FOR(2 * EQUALS_MAX + 16)
 
 static struct vmm_vmem arena;
 static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
@@ -106,7 +106,7 @@ TEST(unit_vmem_alignment_of_half_of_everything)
 
 TEST(unit_vmem_add_errors)
 {
-	open_arena(6);
+	open_arena(7);
 	CHECK_EQ(vmm_vmem_add(&arena, 8 * PAGE, 8 * PAGE), VMM_OK);
 	CHECK_EQ(vmm_vmem_add(&arena, 32 * PAGE, 0), VMM_EINVAL);
 	CHECK_EQ(vmm_vmem_add(&arena, 32 * PAGE + 1, PAGE), VMM_EINVAL);
@@ -152,7 +152,7 @@ TEST(unit_vmem_remove)
 	CHECK_EQ(vmm_vmem_remove(&arena, 4 * PAGE), VMM_EBUSY);
 	CHECK_EQ(vmm_vmem_remove(&arena, 0), VMM_OK);
 	CHECK_EQ(vmm_vmem_remove(&arena, 0), VMM_ENOENT);
-	CHECK_EQ(vmm_vmem_spare(&arena), 16 - 3);
+	CHECK_EQ(vmm_vmem_spare(&arena), 16 - 4);
 	CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
 }
 
@@ -200,7 +200,7 @@ TEST(unit_vmem_free_all)
 		CHECK_EQ(vmm_vmem_alloc(&arena, i * PAGE, &base), VMM_OK);
 	vmm_vmem_free_all(&arena);
 	CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
-	CHECK_EQ(vmm_vmem_spare(&arena), 64 - 4);
+	CHECK_EQ(vmm_vmem_spare(&arena), 64 - 5);
 	CHECK_EQ(vmm_vmem_fini(&arena), VMM_OK);
 }
 
@@ -216,7 +216,7 @@ TEST(unit_vmem_reserve)
 	const struct vmm_vmem_region *region;
 	vmm_va_t base;
 
-	open_arena(6);
+	open_arena(7);
 	CHECK_EQ(vmm_vmem_add(&arena, 0, 64 * PAGE), VMM_OK);
 	vmm_vmem_set_reserve(&arena, 2);
 	CHECK_EQ(vmm_vmem_alloc(&arena, PAGE, &base), VMM_OK);
@@ -273,7 +273,7 @@ TEST(unit_vmem_equal_sizes)
 	while ((count + 1) >> depth_max != 0)
 		depth_max++;
 	depth_max *= 2;
-	open_arena((size_t)(2 * count + 16));
+	open_arena(VMM_VMEM_NODES_FOR((size_t)(2 * count + 16)));
 	CHECK_EQ(vmm_vmem_add(&arena, 0, 2 * count * PAGE), VMM_OK);
 	for (uint64_t i = 0; i < 2 * count; i++)
 		CHECK_EQ(vmm_vmem_alloc(&arena, PAGE, &base), VMM_OK);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The used tree: see vmem_runs.c. Joining and leaving a run is inline here, as
+ * far as the tree stays as it is.
+ */
+#ifndef VMM_VMEM_RUNS_H
+#define VMM_VMEM_RUNS_H
+
+#include "vmem/vmem_internal.h"
+
+/* A summary's parts: the largest gap, and whether a member is a used region. */
+enum { VMM_VMEM_ANY_USED = 0x8000, VMM_VMEM_GAP_MASK = 0x7fff };
+
+/* Below this a run is worth a look at its neighbours. */
+enum { VMM_VMEM_RUN_FEW = 4 };
+
+/* The same if the run of @member is full. */
+size_t vmm_vmem_run_need_full(const struct vmm_vmem_region *member);
+
+/* Nodes that joining behind @member takes: 0 or 1. */
+static inline size_t vmm_vmem_run_need(const struct vmm_vmem_region *member)
+{
+	if (VMM_LIKELY(member->as.used.run->count < VMM_VMEM_RUN_MAX))
+		return 0;
+	return vmm_vmem_run_need_full(member);
+}
+
+/* The run that takes @region behind @member, whose run is full. */
+struct vmm_vmem_run *vmm_vmem_run_cut(struct vmm_vmem *arena,
+	struct vmm_vmem_region *member, struct vmm_vmem_region *region);
+/* The gaps after two members of one arena are what the chain says now. */
+void vmm_vmem_run_gaps(struct vmm_vmem *arena, struct vmm_vmem_region *member,
+	struct vmm_vmem_region *other);
+/* Whether a run has used regions has changed. */
+void vmm_vmem_run_settle(struct vmm_vmem_run *run);
+/* A run that few members are left of: make it part of a neighbour, or free. */
+void vmm_vmem_run_thin(struct vmm_vmem *arena, struct vmm_vmem_run *run);
+
+/* Occupy and vacate a slot; only summaries by address need it. */
+void vmm_vmem_run_take_slot(
+	struct vmm_vmem_run *run, struct vmm_vmem_region *member);
+void vmm_vmem_run_drop_slot(
+	struct vmm_vmem_run *run, const struct vmm_vmem_region *member);
+
+/* Make a used region, chained as such, a member behind @member. */
+static inline void vmm_vmem_run_join(struct vmm_vmem *arena,
+	struct vmm_vmem_region *member, struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_run *run = member->as.used.run;
+
+	VMM_ASSERT(run->state == VMM_VMEM_RUN);
+
+	if (VMM_UNLIKELY(run->count == VMM_VMEM_RUN_MAX))
+		run = vmm_vmem_run_cut(arena, member, region);
+	region->as.used.run = run;
+	run->count++;
+	if (run->used++ == 0)
+		vmm_vmem_run_settle(run);
+	if (VMM_UNLIKELY(arena->by_address)) {
+		vmm_vmem_run_take_slot(run, region);
+		vmm_vmem_run_gaps(arena, member, region);
+	}
+}
+
+/*
+ * Take a used region out while it is chained as such. When the chain and the
+ * free regions are what they will be, vmm_vmem_run_left() does the rest for
+ * the run that was left and the @member before.
+ */
+static inline struct vmm_vmem_run *vmm_vmem_run_leave(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_run *run = region->as.used.run;
+
+	VMM_ASSERT(run->state == VMM_VMEM_RUN);
+
+	run->count--;
+	run->used--;
+	if (run->first == region && run->count != 0) {
+		run->first = vmm_vmem_member_after(region);
+		run->base = run->first->base;
+	}
+	if (VMM_UNLIKELY(arena->by_address))
+		vmm_vmem_run_drop_slot(run, region);
+	return run;
+}
+
+static inline void vmm_vmem_run_left(struct vmm_vmem *arena,
+	struct vmm_vmem_run *run, struct vmm_vmem_region *member)
+{
+	if (VMM_UNLIKELY(arena->by_address))
+		vmm_vmem_run_gaps(arena, member, NULL);
+	if (VMM_UNLIKELY(run->used == 0 || arena->by_address))
+		vmm_vmem_run_settle(run);
+	if (VMM_UNLIKELY(run->count < VMM_VMEM_RUN_FEW))
+		vmm_vmem_run_thin(arena, run);
+}
+
+/* The same for markers, which may be the first of all: @member NULL. */
+size_t vmm_vmem_run_marker_need(
+	const struct vmm_vmem *arena, const struct vmm_vmem_region *member);
+void vmm_vmem_run_marker_join(struct vmm_vmem *arena,
+	struct vmm_vmem_region *member, struct vmm_vmem_region *marker);
+/* Leaves; when the marker is out of the chain, thin the run if it has few. */
+struct vmm_vmem_run *vmm_vmem_run_marker_leave(
+	struct vmm_vmem *arena, struct vmm_vmem_region *marker);
+
+/* The base of a member has moved. */
+static inline void vmm_vmem_run_moved(struct vmm_vmem_region *member)
+{
+	struct vmm_vmem_run *run = member->as.used.run;
+
+	if (run->first == member)
+		run->base = member->base;
+}
+
+/* The last member whose base is not above @addr, or NULL. */
+struct vmm_vmem_region *vmm_vmem_member_floor(
+	const struct vmm_vmem *arena, vmm_va_t addr);
+/* The first (BEFORE) or last (AFTER) member of a run. */
+struct vmm_vmem_region *vmm_vmem_run_end(
+	const struct vmm_vmem_run *run, unsigned dir);
+/* The next run whose members satisfy @want: a gap, or VMM_VMEM_ANY_USED. */
+struct vmm_vmem_run *vmm_vmem_run_seek(
+	const struct vmm_vmem_run *run, unsigned dir, uint64_t want);
+/* The nearest used region from @member on, itself included, or NULL. */
+struct vmm_vmem_region *vmm_vmem_used_seek(
+	struct vmm_vmem_region *member, unsigned dir);
+/* The region, free or used, that holds @addr, or NULL. */
+struct vmm_vmem_region *vmm_vmem_at(
+	const struct vmm_vmem *arena, vmm_va_t addr);
+
+#endif /* VMM_VMEM_RUNS_H */

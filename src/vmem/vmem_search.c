@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Choosing a place: by size, or by address. By size, the free regions that are
+ * large enough are looked at from the smallest up. By address, the nearest one
+ * that is large enough is found through the summaries of the used tree, for
+ * sizes that have bins, and of the free tree by base, for the others.
+ *
+ * A region that is large enough need not have an aligned place. How many are
+ * tried is bounded (VMM_VMEM_PROBES); then only a region so large that it has
+ * a place wherever it begins will do.
+ */
+#include "vmem/vmem_runs.h"
+#include "vmem/vmem_store.h"
+#include "vmem/vmem_want.h"
+
+/* The free region behind @member, if its size is at least @size. */
+static struct vmm_vmem_region *behind(
+	const struct vmm_vmem_region *member, uint64_t size)
+{
+	struct vmm_vmem_region *region = member->link[AFTER];
+
+	if (region->state != VMM_VMEM_FREE || region->size < size ||
+		(region->flags & VMM_VMEM_IS_HELD) != 0)
+		return NULL;
+	return region;
+}
+
+static struct vmm_vmem_region *step(
+	struct vmm_vmem_region *member, unsigned dir)
+{
+	return dir == AFTER ? vmm_vmem_member_after(member)
+			    : vmm_vmem_member_before(member);
+}
+
+/* From @member on, in its run, the first gap of @size whose base is ahead. */
+static struct vmm_vmem_region *run_scan(struct vmm_vmem_region *member,
+	vmm_va_t addr, unsigned dir, uint64_t size)
+{
+	const struct vmm_vmem_run *run = member->as.used.run;
+
+	do {
+		struct vmm_vmem_region *region = behind(member, size);
+
+		if (region != NULL && (dir == AFTER ? region->base >= addr
+						    : region->base <= addr))
+			return region;
+		member = step(member, dir);
+	} while (member->state != VMM_VMEM_HEAD && member->as.used.run == run);
+	return NULL;
+}
+
+/* The nearest binned region of at least @size whose base is ahead of @addr. */
+static struct vmm_vmem_region *gap_seek(const struct vmm_vmem *arena,
+	vmm_va_t addr, unsigned dir, uint64_t size)
+{
+	uint64_t want = vmm_vmem_bin_of(arena, size);
+	struct vmm_vmem_region *member;
+	struct vmm_vmem_region *region;
+	const struct vmm_vmem_run *run;
+
+	if (want == 0)
+		return NULL;
+	member = vmm_vmem_member_floor(arena, addr);
+	if (member == NULL && dir == BEFORE)
+		return NULL;
+	if (member == NULL)
+		member = arena->head.link[AFTER];
+	if (member->state == VMM_VMEM_HEAD)
+		return NULL;
+	region = run_scan(member, addr, dir, size);
+	if (region != NULL)
+		return region;
+	run = vmm_vmem_run_seek(member->as.used.run, dir, want);
+	if (run == NULL)
+		return NULL;
+	return run_scan(vmm_vmem_run_end(run, !dir), addr, dir, size);
+}
+
+/* The nearest free region of at least @size whose base is ahead of @addr. */
+static struct vmm_vmem_region *free_seek(const struct vmm_vmem *arena,
+	vmm_va_t addr, unsigned dir, uint64_t size)
+{
+	struct vmm_vmem_region *a = gap_seek(arena, addr, dir, size);
+	struct vmm_vmem_region *b = vmm_vmem_store_seek(arena, addr, dir, size);
+
+	if (a == NULL || b == NULL)
+		return a == NULL ? b : a;
+	return (a->base < b->base) == (dir == AFTER) ? a : b;
+}
+
+/* The place in @region that is nearest to @from in direction @dir. */
+static bool try_region(const struct vmm_vmem_want *want,
+	struct vmm_vmem_region *region, vmm_va_t from, unsigned dir,
+	struct vmm_vmem_cut *cut)
+{
+	vmm_va_t first = region->base;
+	vmm_va_t last = vmm_vmem_last(region);
+
+	if (dir == AFTER)
+		first = first < from ? from : first;
+	else
+		last = last > from ? from : last;
+	cut->from = region;
+	cut->size = want->total;
+	return vmm_vmem_place(want, first, last, dir, &cut->base);
+}
+
+bool vmm_vmem_search(const struct vmm_vmem *arena,
+	const struct vmm_vmem_want *want, vmm_va_t from, unsigned dir,
+	struct vmm_vmem_cut *cut)
+{
+	const vmm_va_t start = from;
+	struct vmm_vmem_region *region = vmm_vmem_at(arena, from);
+
+	/* Upwards, the region that lies across the start begins below it. */
+	if (dir == AFTER && region != NULL && region->state == VMM_VMEM_FREE &&
+		(region->flags & VMM_VMEM_IS_HELD) == 0 &&
+		try_region(want, region, start, dir, cut))
+		return true;
+	for (unsigned i = 0; i <= VMM_VMEM_PROBES / 4; i++) {
+		bool sure = i == VMM_VMEM_PROBES / 4;
+
+		region = free_seek(
+			arena, from, dir, sure ? want->certain : want->total);
+		if (region == NULL)
+			return false;
+		if (try_region(want, region, start, dir, cut))
+			return true;
+		/* Is the rest of the window behind it? */
+		from = dir == AFTER ? region->base + 1 : region->base - 1;
+		if (dir == AFTER ? region->base >= want->max
+				 : region->base <= want->min)
+			return false;
+	}
+	return false;
+}
+
+/*
+ * A place in @from. In a region that is tight, at its end if that saves a cut;
+ * in others that would tear the arena apart.
+ */
+static bool try_best(const struct vmm_vmem_want *want,
+	struct vmm_vmem_region *from, struct vmm_vmem_cut *cut)
+{
+	vmm_va_t last = vmm_vmem_last(from);
+	vmm_va_t high;
+
+	cut->from = from;
+	cut->size = want->total;
+	if (!vmm_vmem_place(want, from->base, last, AFTER, &cut->base))
+		return false;
+	if (cut->base != from->base && from->size < want->certain &&
+		vmm_vmem_place(want, from->base, last, BEFORE, &high) &&
+		last - high == want->total - 1)
+		cut->base = high;
+	return true;
+}
+
+/*
+ * Does a place fit in @region, which is large enough? Without a look at the
+ * window and the boundary: a few instructions, since most regions that are
+ * looked at have none.
+ */
+static inline bool may_fit(
+	const struct vmm_vmem_want *want, const struct vmm_vmem_region *region)
+{
+	uint64_t body = region->base + want->guard[0];
+	uint64_t skip = (want->phase - body) & (want->align - 1);
+
+	return skip <= region->size - want->total;
+}
+
+/* In ascending bins, the first whose head has a place; count down *@left. */
+static bool best_binned(const struct vmm_vmem *arena,
+	const struct vmm_vmem_want *want, unsigned *left,
+	struct vmm_vmem_cut *cut)
+{
+	uint64_t bin = vmm_vmem_bin_of(arena, want->total);
+
+	while (bin != 0 && bin <= arena->bin_count && *left > 0) {
+		struct vmm_vmem_region *from;
+
+		bin = vmm_vmem_bin_from(arena->bins, bin);
+		if (bin == 0)
+			break;
+		from = arena->bins->head[bin - 1];
+		if (may_fit(want, from) && try_best(want, from, cut))
+			return true;
+		(*left)--;
+		bin++;
+	}
+	return false;
+}
+
+/* The smallest that fits, of those that are tried. */
+static bool best_fit(const struct vmm_vmem *arena,
+	const struct vmm_vmem_want *want, struct vmm_vmem_cut *cut)
+{
+	struct vmm_vmem_region *from;
+	unsigned left = VMM_VMEM_PROBES;
+
+	if (best_binned(arena, want, &left, cut))
+		return true;
+	/* A step in the tree counts for as many as it costs. */
+	from = vmm_vmem_trees_best(arena, want->total);
+	for (; from != NULL && left >= 4; left -= 4) {
+		if (may_fit(want, from) && try_best(want, from, cut))
+			return true;
+		from = vmm_vmem_trees_larger(from);
+	}
+	from = vmm_vmem_store_best(arena, want->certain);
+	return from != NULL && try_best(want, from, cut);
+}
+
+/*
+ * A start for random placement: every place of the window in the right phase,
+ * as far as spans reach, is as likely as any other. The remainder favours low
+ * ones by less than one in 2^64 / places.
+ */
+static vmm_va_t random_start(const struct vmm_vmem *arena,
+	const struct vmm_vmem_want *want, uint64_t entropy)
+{
+	const struct vmm_rb_node *first = vmm_rb_first(&arena->spans);
+	const struct vmm_rb_node *last = vmm_rb_last(&arena->spans);
+	uint64_t last_place;
+	vmm_va_t low;
+	vmm_va_t high;
+
+	if (first == NULL)
+		return want->min;
+	low = vmm_vmem_of_span(first)->base;
+	high = vmm_vmem_last(vmm_vmem_of_span(last));
+	if (!vmm_vmem_place(want, low, high, AFTER, &low) ||
+		!vmm_vmem_place(want, low, high, BEFORE, &high))
+		return want->min;
+	last_place = (high - low) / want->align;
+	/* There may be 2^64 of them; then entropy is a number of one. */
+	if (last_place != UINT64_MAX)
+		entropy %= last_place + 1;
+	return low + entropy * want->align;
+}
+
+bool vmm_vmem_choose(struct vmm_vmem *arena,
+	const struct vmm_vmem_request *request,
+	const struct vmm_vmem_want *want, struct vmm_vmem_cut *cut)
+{
+	vmm_va_t from = want->min;
+
+	switch (request->flags & VMM_VMEM_POLICIES) {
+	case VMM_VMEM_LAST_FIT:
+		return vmm_vmem_search(arena, want, want->max, BEFORE, cut);
+	case VMM_VMEM_NEXT_FIT:
+		if (arena->cursor > from && arena->cursor <= want->max)
+			from = arena->cursor;
+		break;
+	case VMM_VMEM_RANDOM:
+		from = random_start(arena, want, request->entropy);
+		break;
+	case VMM_VMEM_FIRST_FIT:
+		break;
+	default:
+		if (best_fit(arena, want, cut))
+			return true;
+		/* Without a window, nothing else is left. */
+		if (want->min == 0 && want->max == UINT64_MAX)
+			return false;
+	}
+	if (vmm_vmem_search(arena, want, from, AFTER, cut))
+		return true;
+	return from != want->min &&
+	       vmm_vmem_search(arena, want, want->min, AFTER, cut);
+}

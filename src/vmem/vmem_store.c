@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The free regions. Those whose size has a bin hang in the list of their size;
+ * finding the smallest sufficient one is two looks at a bitmap. The others
+ * stand in the two free trees:
+ *
+ *        by base                        by (size, base)
+ *        +-----------+  pair            +-----------+
+ *        | by_base   | <--------------> | by_size   |
+ *        +-----------+                  +-----------+
+ *
+ * The tree by base knows for each subtree the largest size in it, so that the
+ * nearest sufficient region above or below an address is found without looking
+ * at those between. For binned regions the runs know the same (vmem_runs.c).
+ *
+ * Without bins all free regions are in the trees. Held regions, those of spans
+ * for fixed requests, are in neither: only their address leads to them.
+ */
+#include "vmem/vmem_store.h"
+
+void vmm_vmem_set_bins(
+	struct vmm_vmem *arena, struct vmm_vmem_bins *bins, bool by_address)
+{
+	VMM_ASSERT(arena->quantum != 0);
+	VMM_ASSERT(arena->span_count == 0);
+
+	arena->bins = bins;
+	arena->bin_count = bins != NULL ? VMM_VMEM_BINS : 0;
+	arena->by_address = bins != NULL && by_address;
+	if (bins == NULL)
+		return;
+	bins->summary = 0;
+	for (unsigned i = 0; i < VMM_VMEM_BINS / 64; i++)
+		bins->map[i] = 0;
+	for (unsigned i = 0; i < VMM_VMEM_BINS; i++)
+		bins->head[i] = &bins->end;
+}
+
+/* The trees. */
+
+static uint64_t subtree_largest(const struct vmm_rb_node *node)
+{
+	return node != NULL ? vmm_vmem_of_base(node)->as.tree.largest : 0;
+}
+
+static bool update_largest(struct vmm_rb_node *node)
+{
+	struct vmm_vmem_region *region = vmm_vmem_of_base(node);
+	uint64_t before = region->as.tree.largest;
+	uint64_t largest = region->size;
+
+	for (unsigned dir = VMM_RB_LEFT; dir <= VMM_RB_RIGHT; dir++) {
+		uint64_t below = subtree_largest(node->child[dir]);
+
+		largest = below > largest ? below : largest;
+	}
+	region->as.tree.largest = largest;
+	return largest != before;
+}
+
+static bool has_size(
+	const struct vmm_rb_node *node, uint64_t size, bool subtree)
+{
+	const struct vmm_vmem_region *region = vmm_vmem_of_base(node);
+
+	return (subtree ? region->as.tree.largest : region->size) >= size;
+}
+
+/* Is (size, base) of @region before (@size, @base)? */
+static bool key_below(
+	const struct vmm_vmem_region *region, uint64_t size, vmm_va_t base)
+{
+	return region->size < size ||
+	       (region->size == size && region->base < base);
+}
+
+static void size_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	struct vmm_rb_node *parent = NULL;
+	struct vmm_rb_node *node = arena->free_by_size.root;
+	unsigned dir = VMM_RB_LEFT;
+
+	while (node != NULL) {
+		parent = node;
+		dir = key_below(
+			vmm_vmem_of_size(node), region->size, region->base);
+		node = node->child[dir];
+	}
+	vmm_rb_insert_at(
+		&arena->free_by_size, &region->as.tree.by_size.rb, parent, dir);
+}
+
+static void base_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	struct vmm_rb_node *parent = NULL;
+	struct vmm_rb_node *node = arena->free_by_base.root;
+	unsigned dir = VMM_RB_LEFT;
+
+	while (node != NULL) {
+		parent = node;
+		dir = vmm_vmem_of_base(node)->base < region->base;
+		node = node->child[dir];
+	}
+	vmm_rb_insert_at_with(&arena->free_by_base, &region->as.tree.by_base.rb,
+		parent, dir, update_largest);
+}
+
+/* From the tree by base to the tree by size, along the pair. */
+static struct vmm_rb_node *partner(struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_node *pair = region->as.tree.by_base.pair;
+
+	VMM_ASSERT(pair != NULL && pair->pair == &region->as.tree.by_base);
+
+	return &pair->rb;
+}
+
+void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	region->as.tree.by_base.pair = &region->as.tree.by_size;
+	region->as.tree.by_size.pair = &region->as.tree.by_base;
+	base_insert(arena, region);
+	size_insert(arena, region);
+	arena->tree_count++;
+}
+
+void vmm_vmem_trees_remove(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	vmm_rb_erase(&arena->free_by_size, partner(region));
+	vmm_rb_erase_with(&arena->free_by_base, &region->as.tree.by_base.rb,
+		update_largest);
+	arena->tree_count--;
+}
+
+/*
+ * Is there, in the tree by size, a region between the old key and the new one?
+ * Then it has to be moved there.
+ */
+static bool passes(
+	const struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+{
+	bool up = key_below(region, size, base);
+	const struct vmm_rb_node *next = vmm_rb_step(
+		&region->as.tree.by_size.rb, up ? VMM_RB_RIGHT : VMM_RB_LEFT);
+
+	return next != NULL &&
+	       key_below(vmm_vmem_of_size(next), size, base) == up;
+}
+
+void vmm_vmem_trees_resize(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+{
+	struct vmm_rb_node *node = partner(region);
+	bool moves;
+
+	/* The only one: all that is left of a young arena's span. */
+	if (arena->tree_count == 1) {
+		region->base = base;
+		region->size = size;
+		region->as.tree.largest = size;
+		return;
+	}
+	moves = passes(region, base, size);
+	if (moves)
+		vmm_rb_erase(&arena->free_by_size, node);
+	region->base = base;
+	region->size = size;
+	if (moves)
+		size_insert(arena, region);
+	vmm_rb_propagate(&region->as.tree.by_base.rb, update_largest);
+}
+
+void vmm_vmem_store_resize_slow(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+{
+	vmm_vmem_store_remove(arena, region);
+	region->base = base;
+	region->size = size;
+	vmm_vmem_store_add(arena, region);
+}
+
+struct vmm_vmem_region *vmm_vmem_trees_best(
+	const struct vmm_vmem *arena, uint64_t size)
+{
+	const struct vmm_rb_node *node = arena->free_by_size.root;
+	struct vmm_vmem_region *best = NULL;
+
+	while (node != NULL) {
+		struct vmm_vmem_region *region = vmm_vmem_of_size(node);
+		unsigned dir = region->size < size;
+
+		best = dir ? best : region;
+		node = node->child[dir];
+	}
+	return best;
+}
+
+struct vmm_vmem_region *vmm_vmem_trees_larger(
+	const struct vmm_vmem_region *region)
+{
+	const struct vmm_rb_node *next =
+		vmm_rb_next(&region->as.tree.by_size.rb);
+
+	return next != NULL ? vmm_vmem_of_size(next) : NULL;
+}
+
+uint64_t vmm_vmem_store_largest(const struct vmm_vmem *arena)
+{
+	const struct vmm_rb_node *last = vmm_rb_last(&arena->free_by_size);
+	const struct vmm_vmem_bins *bins = arena->bins;
+	unsigned word;
+
+	if (last != NULL)
+		return vmm_vmem_of_size(last)->size;
+	if (bins == NULL || bins->summary == 0)
+		return 0;
+	word = vmm_log2(bins->summary);
+	return (word * UINT64_C(64) + vmm_log2(bins->map[word]) + 1)
+	       << arena->shift;
+}
+
+struct vmm_vmem_region *vmm_vmem_store_seek(const struct vmm_vmem *arena,
+	vmm_va_t addr, unsigned dir, uint64_t size)
+{
+	const struct vmm_rb_node *node = arena->free_by_base.root;
+	const struct vmm_rb_node *near = NULL;
+
+	/* The nearest in direction @dir, whatever its size. */
+	while (node != NULL) {
+		vmm_va_t base = vmm_vmem_of_base(node)->base;
+		bool ahead = dir == AFTER ? base >= addr : base <= addr;
+
+		near = ahead ? node : near;
+		node = node->child[ahead ? !dir : dir];
+	}
+	if (near != NULL && vmm_vmem_of_base(near)->size < size)
+		near = vmm_rb_seek(near, dir, has_size, size);
+	return near != NULL ? vmm_vmem_of_base(near) : NULL;
+}

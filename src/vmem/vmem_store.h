@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The free regions: bins for the sizes that have one, the two trees for the
+ * others. See vmem_store.c. What every allocation does is inline here.
+ */
+#ifndef VMM_VMEM_STORE_H
+#define VMM_VMEM_STORE_H
+
+#include "core/bits.h"
+#include "vmem/vmem_internal.h"
+
+/* The size in quanta if that has a bin, else 0. */
+static inline uint64_t vmm_vmem_bin_of(
+	const struct vmm_vmem *arena, uint64_t size)
+{
+	uint64_t quanta = size >> arena->shift;
+
+	return quanta <= arena->bin_count ? quanta : 0;
+}
+
+/*
+ * Lists end in a region that belongs to none, so that adding and removing need
+ * no branch: whether a list is empty is as good as random.
+ */
+static inline void vmm_vmem_bin_add(struct vmm_vmem_bins *bins,
+	struct vmm_vmem_region *region, uint64_t quanta)
+{
+	uint64_t i = quanta - 1;
+	struct vmm_vmem_region *head = bins->head[i];
+
+	region->as.bin.next = head;
+	region->as.bin.link = &bins->head[i];
+	head->as.bin.link = &region->as.bin.next;
+	bins->head[i] = region;
+	bins->map[i / 64] |= UINT64_C(1) << i % 64;
+	bins->summary |= UINT64_C(1) << i / 64;
+}
+
+static inline void vmm_vmem_bin_remove(struct vmm_vmem_bins *bins,
+	struct vmm_vmem_region *region, uint64_t quanta)
+{
+	uint64_t i = quanta - 1;
+	struct vmm_vmem_region *next = region->as.bin.next;
+	uint64_t empty;
+
+	VMM_ASSERT(*region->as.bin.link == region);
+
+	*region->as.bin.link = next;
+	next->as.bin.link = region->as.bin.link;
+	empty = bins->head[i] == &bins->end;
+	bins->map[i / 64] &= ~(empty << i % 64);
+	empty = bins->map[i / 64] == 0;
+	bins->summary &= ~(empty << i / 64);
+}
+
+/* The smallest size from @quanta on, in quanta, that is in a bin; 0: none. */
+static inline uint64_t vmm_vmem_bin_from(
+	const struct vmm_vmem_bins *bins, uint64_t quanta)
+{
+	uint64_t i = quanta - 1;
+	uint64_t word = i / 64;
+	uint64_t bits = bins->map[word] & UINT64_MAX << i % 64;
+
+	if (bits == 0) {
+		uint64_t words = bins->summary & UINT64_MAX << word << 1;
+
+		if (words == 0)
+			return 0;
+		word = vmm_ctz(words);
+		bits = bins->map[word];
+	}
+	return word * 64 + vmm_ctz(bits) + 1;
+}
+
+/* The trees, for regions without a bin. */
+void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
+void vmm_vmem_trees_remove(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region);
+void vmm_vmem_trees_resize(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size);
+struct vmm_vmem_region *vmm_vmem_trees_best(
+	const struct vmm_vmem *arena, uint64_t size);
+
+/*
+ * Make a chained node with base, size and flags a free region, and undo that.
+ * The node's place in the chain stays.
+ */
+static inline void vmm_vmem_store_add(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	uint64_t bin = vmm_vmem_bin_of(arena, region->size);
+
+	region->state = VMM_VMEM_FREE;
+	arena->free_count++;
+	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_HELD))
+		return;
+	if (VMM_LIKELY(bin != 0))
+		vmm_vmem_bin_add(arena->bins, region, bin);
+	else
+		vmm_vmem_trees_add(arena, region);
+}
+
+static inline void vmm_vmem_store_remove(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	uint64_t bin = vmm_vmem_bin_of(arena, region->size);
+
+	VMM_ASSERT(region->state == VMM_VMEM_FREE);
+
+	arena->free_count--;
+	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_HELD))
+		return;
+	if (VMM_LIKELY(bin != 0))
+		vmm_vmem_bin_remove(arena->bins, region, bin);
+	else
+		vmm_vmem_trees_remove(arena, region);
+}
+
+/* Move an end of a free region. Its order by address must not change. */
+void vmm_vmem_store_resize_slow(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size);
+
+static inline void vmm_vmem_store_resize(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+{
+	uint64_t old = vmm_vmem_bin_of(arena, region->size);
+	uint64_t new = vmm_vmem_bin_of(arena, size);
+
+	VMM_ASSERT(region->state == VMM_VMEM_FREE);
+
+	if (VMM_LIKELY(old != 0 && new != 0 && region->flags == 0)) {
+		vmm_vmem_bin_remove(arena->bins, region, old);
+		region->base = base;
+		region->size = size;
+		vmm_vmem_bin_add(arena->bins, region, new);
+		return;
+	}
+	if ((old | new) == 0 && region->flags == 0)
+		vmm_vmem_trees_resize(arena, region, base, size);
+	else
+		vmm_vmem_store_resize_slow(arena, region, base, size);
+}
+
+/* The smallest free region of at least @size bytes, not 0; or NULL. */
+static inline struct vmm_vmem_region *vmm_vmem_store_best(
+	const struct vmm_vmem *arena, uint64_t size)
+{
+	uint64_t bin = vmm_vmem_bin_of(arena, size);
+
+	if (VMM_LIKELY(bin != 0))
+		bin = vmm_vmem_bin_from(arena->bins, bin);
+	return bin != 0 ? arena->bins->head[bin - 1]
+			: vmm_vmem_trees_best(arena, size);
+}
+
+/* The one that follows a region of the trees by (size, base), or NULL. */
+struct vmm_vmem_region *vmm_vmem_trees_larger(
+	const struct vmm_vmem_region *region);
+uint64_t vmm_vmem_store_largest(const struct vmm_vmem *arena);
+/*
+ * In the tree by base, the nearest region of at least @size bytes whose base is
+ * not below @addr (@dir AFTER) or not above it (BEFORE), or NULL.
+ */
+struct vmm_vmem_region *vmm_vmem_store_seek(const struct vmm_vmem *arena,
+	vmm_va_t addr, unsigned dir, uint64_t size);
+
+#endif /* VMM_VMEM_STORE_H */
