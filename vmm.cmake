@@ -51,6 +51,7 @@ set(VMM_SOURCES
   src/rbtree/rbtree_check.c
   src/vmem/vmem.c
   src/vmem/vmem_alloc.c
+  src/vmem/vmem_cache.c
   src/vmem/vmem_check.c
   src/vmem/vmem_check_trees.c
   src/vmem/vmem_dump.c
@@ -84,6 +85,7 @@ set(VMM_HEADERS
   include/vmm/tlb.h
   include/vmm/types.h
   include/vmm/vmem.h
+  include/vmm/vmem_cache.h
   include/vmm/vmem_nest.h
   include/vmm/vmem_region.h
   include/vmm/vmem_request.h

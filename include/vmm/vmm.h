@@ -65,6 +65,7 @@
 #include <vmm/tlb.h>
 #include <vmm/types.h>
 #include <vmm/vmem.h>
+#include <vmm/vmem_cache.h>
 #include <vmm/vmem_nest.h>
 
 #endif /* VMM_VMM_H */

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Quantum caches, where they meet the arena. The way that needs no arena is
+ * inline in vmem_cache.h, for addresses.
+ *
+ * 1. Per size, a stack of parked regions: the one freed last is handed out
+ *    first, while what describes it is warm.
+ *
+ * 2. When a stack is empty, an eighth of its depth is fetched at once; when it
+ *    is full, as many of the oldest are freed at once. (For most sizes that is
+ *    one region: then the one that comes is freed instead.) The filling of a
+ *    stack is a random walk between the two ends: larger batches would take the
+ *    lock less often, but move more regions through the arena in vain.
+ *
+ * 3. The limit on all that may be parked is kept without a sum: what the stacks
+ *    could hold at their depths is never more than the limit. A stack starts
+ *    at depth 0, and deepens when it is full and there is room. If there is
+ *    none, now and then the next stack in turn is halved, so that sizes which
+ *    went out of use do not keep their share.
+ *
+ * 4. A region that was parked by handle is marked in its node, which belongs
+ *    to whoever owns the region: so a second free of it is noticed, on any CPU.
+ *    No call on other regions reads or writes the mark.
+ */
+#include <vmm/vmem_cache.h>
+#include "core/bits.h"
+#include "vmem/vmem_internal.h"
+
+void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
+	const struct vmm_lock *lock, unsigned flags)
+{
+	unsigned first = 0;
+
+	VMM_ASSERT(arena->quantum != 0);
+	VMM_ASSERT((flags & ~(unsigned)VMM_VMEM_CACHE_HANDLES) == 0);
+
+	cache->arena = arena;
+	cache->lock = lock;
+	cache->flags = flags;
+	cache->shift = arena->shift;
+	cache->sizes =
+		flags & VMM_VMEM_CACHE_HANDLES ? 0 : VMM_VMEM_CACHE_SIZES;
+	cache->limit_shift = VMM_VMEM_CACHE_SHIFT;
+	cache->victim = 0;
+	cache->limit = VMM_VMEM_CACHE_LEAST;
+	cache->room = VMM_VMEM_CACHE_LEAST;
+	cache->bad_count = 0;
+	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES / 64; i++)
+		cache->deep[i] = 0;
+	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES; i++) {
+		cache->stack[i] =
+			(struct vmm_vmem_stack){.first = (uint16_t)first};
+		first += VMM_VMEM_CACHE_DEPTH(i + 1);
+	}
+	VMM_ASSERT(first == VMM_VMEM_CACHE_PLACES);
+}
+
+void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift)
+{
+	VMM_ASSERT(shift < 64);
+
+	cache->limit_shift = shift;
+}
+
+uint64_t vmm_vmem_cache_parked(const struct vmm_vmem_cache *cache)
+{
+	uint64_t quanta = 0;
+
+	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES; i++)
+		quanta += (uint64_t)cache->stack[i].count * (i + 1);
+	return quanta << cache->shift;
+}
+
+static void lock(const struct vmm_vmem_cache *cache)
+{
+	if (cache->lock != NULL)
+		cache->lock->acquire(cache->lock->ctx);
+}
+
+static void unlock(const struct vmm_vmem_cache *cache)
+{
+	if (cache->lock != NULL)
+		cache->lock->release(cache->lock->ctx);
+}
+
+static bool is_parked(const struct vmm_vmem_region *region)
+{
+	return (__atomic_load_n(&region->flags, __ATOMIC_RELAXED) &
+		       VMM_VMEM_IS_PARKED) != 0;
+}
+
+/* Regions that are parked have no other flag. */
+static void set_parked(struct vmm_vmem_region *region, bool parked)
+{
+	__atomic_store_n(&region->flags, parked ? VMM_VMEM_IS_PARKED : 0,
+		__ATOMIC_RELAXED);
+}
+
+/* What stands in a place for a region of the arena. */
+static uint64_t parked_of(const struct vmm_vmem_cache *cache,
+	const struct vmm_vmem_region *region)
+{
+	return cache->flags & VMM_VMEM_CACHE_HANDLES ? (uintptr_t)region
+						     : region->base;
+}
+
+static struct vmm_vmem_region *handle_of(uint64_t parked)
+{
+	return (struct vmm_vmem_region *)(uintptr_t)parked;
+}
+
+/* May the region be parked: is it as plain as a request for its size? */
+static bool is_plain(const struct vmm_vmem_region *region)
+{
+	return (region->flags | region->use) == 0 &&
+	       (region->as.used.guard[0] | region->as.used.guard[1]) == 0;
+}
+
+/* Holding the lock, from here on. */
+
+/* Follow the arena. */
+static void update_limit(struct vmm_vmem_cache *cache)
+{
+	uint64_t limit =
+		cache->arena->used_size >> cache->shift >> cache->limit_shift;
+
+	if (limit < VMM_VMEM_CACHE_LEAST)
+		limit = VMM_VMEM_CACHE_LEAST;
+	cache->room += (int64_t)(limit - cache->limit);
+	cache->limit = limit;
+}
+
+/* Free one parked region of size index @i to the arena. */
+static int unpark(struct vmm_vmem_cache *cache, uint64_t i, uint64_t parked)
+{
+	int err;
+
+	if (cache->flags & VMM_VMEM_CACHE_HANDLES) {
+		set_parked(handle_of(parked), false);
+		err = vmm_vmem_free_region(cache->arena, handle_of(parked));
+	} else {
+		err = vmm_vmem_free_sized(
+			cache->arena, parked, (i + 1) << cache->shift);
+	}
+	cache->bad_count += err != VMM_OK;
+	return err;
+}
+
+/* Free the @count oldest regions of a stack. */
+static int flush(struct vmm_vmem_cache *cache, uint64_t i, unsigned count)
+{
+	struct vmm_vmem_stack *stack = &cache->stack[i];
+	uint64_t *place = &cache->place[stack->first];
+	int err = VMM_OK;
+
+	VMM_ASSERT(count <= stack->count);
+
+	for (unsigned k = 0; k < count; k++) {
+		int one = unpark(cache, i, place[k]);
+
+		err = err != VMM_OK ? err : one;
+	}
+	for (unsigned k = count; k < stack->count; k++)
+		place[k - count] = place[k];
+	stack->count = (uint16_t)(stack->count - count);
+	return err;
+}
+
+static void set_depth(struct vmm_vmem_cache *cache, uint64_t i, unsigned depth)
+{
+	struct vmm_vmem_stack *stack = &cache->stack[i];
+
+	cache->room +=
+		((int64_t)stack->depth - (int64_t)depth) * ((int64_t)i + 1);
+	stack->depth = (uint16_t)depth;
+	if (depth != 0)
+		cache->deep[i / 64] |= UINT64_C(1) << i % 64;
+	else
+		cache->deep[i / 64] &= ~(UINT64_C(1) << i % 64);
+}
+
+/* The first stack from @i on, in a ring, that has any depth; or none: @i. */
+static unsigned next_deep(const struct vmm_vmem_cache *cache, unsigned i)
+{
+	const unsigned words = VMM_VMEM_CACHE_SIZES / 64;
+	uint64_t bits = cache->deep[i / 64] & UINT64_MAX << i % 64;
+
+	for (unsigned k = 1; bits == 0 && k <= words; k++) {
+		unsigned word = (i / 64 + k) % words;
+
+		bits = cache->deep[word];
+		if (bits != 0)
+			return word * 64 + vmm_ctz(bits);
+	}
+	return bits != 0 ? i / 64 * 64 + vmm_ctz(bits) : i;
+}
+
+/* Give up as much of a stack as is deeper than @depth. */
+static int shrink(struct vmm_vmem_cache *cache, unsigned i, unsigned depth)
+{
+	int err = VMM_OK;
+
+	if (cache->stack[i].count > depth)
+		err = flush(cache, i, cache->stack[i].count - depth);
+	set_depth(cache, i, depth);
+	return err;
+}
+
+/* Halve the next stack that has any depth. */
+static int shrink_victim(struct vmm_vmem_cache *cache)
+{
+	unsigned i =
+		next_deep(cache, cache->victim / 16 % VMM_VMEM_CACHE_SIZES);
+
+	cache->victim = (i + 1) * 16;
+	return shrink(cache, i, cache->stack[i].depth / 2u);
+}
+
+static int flush_all(struct vmm_vmem_cache *cache)
+{
+	int err = VMM_OK;
+
+	for (unsigned word = 0; word < VMM_VMEM_CACHE_SIZES / 64; word++) {
+		while (cache->deep[word] != 0) {
+			int one = shrink(cache,
+				word * 64 + vmm_ctz(cache->deep[word]), 0);
+
+			err = err != VMM_OK ? err : one;
+		}
+	}
+	return err;
+}
+
+/* Regions that go to the arena, or come from it, at a time. */
+static unsigned batch(uint64_t i)
+{
+	return (VMM_VMEM_CACHE_DEPTH(i + 1) + 7) / 8;
+}
+
+/* Make a place in a stack that is full. It may stay full. */
+static int make_place(struct vmm_vmem_cache *cache, uint64_t i)
+{
+	struct vmm_vmem_stack *stack = &cache->stack[i];
+	unsigned most = VMM_VMEM_CACHE_DEPTH(i + 1);
+	unsigned step = most / 4;
+	int err = VMM_OK;
+
+	/* Slowly, so that one burst of a size does not take all room. */
+	if (step > most - stack->depth)
+		step = most - stack->depth;
+	if (step != 0 && cache->room >= (int64_t)(step * (i + 1))) {
+		set_depth(cache, i, stack->depth + step);
+		return VMM_OK;
+	}
+	if (cache->room < (int64_t)most && ++cache->victim % 16 == 0)
+		err = shrink_victim(cache);
+	/* One region for one: then this one may as well go. */
+	if (batch(i) > 1 && stack->count >= batch(i) &&
+		stack->count >= stack->depth) {
+		int one = flush(cache, i, batch(i));
+
+		err = err != VMM_OK ? err : one;
+	}
+	return err;
+}
+
+/* Park a region of the arena, or free it. */
+static int park(struct vmm_vmem_cache *cache, uint64_t i, uint64_t parked)
+{
+	int err = VMM_OK;
+	int one = VMM_OK;
+
+	if (i < VMM_VMEM_CACHE_SIZES) {
+		update_limit(cache);
+		err = make_place(cache, i);
+	}
+	if (i >= VMM_VMEM_CACHE_SIZES || !vmm_vmem_cache_push(cache, i, parked))
+		one = unpark(cache, i, parked);
+	return err != VMM_OK ? err : one;
+}
+
+/* Fetch more of a size that ran out. */
+static void refill(struct vmm_vmem_cache *cache, uint64_t i)
+{
+	struct vmm_vmem_stack *stack = &cache->stack[i];
+
+	for (unsigned k = batch(i); k > 1; k--) {
+		const struct vmm_vmem_region *region;
+
+		if (stack->count >= stack->depth ||
+			vmm_vmem_alloc_region(cache->arena,
+				(i + 1) << cache->shift, &region) != VMM_OK)
+			return;
+		vmm_vmem_cache_push(cache, i, parked_of(cache, region));
+		if (cache->flags & VMM_VMEM_CACHE_HANDLES)
+			set_parked(handle_of((uintptr_t)region), true);
+	}
+}
+
+/* Allocate from the arena what is not in the cache. */
+static int fetch(struct vmm_vmem_cache *cache, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	uint64_t i = (size - 1) >> cache->shift;
+	int err = vmm_vmem_alloc_region(cache->arena, size, region_out);
+
+	if (err == VMM_ENOSPC || err == VMM_ENOMEM) {
+		/* Bad frees are counted; this caller is not to blame. */
+		(void)flush_all(cache);
+		err = vmm_vmem_alloc_region(cache->arena, size, region_out);
+	} else if (err == VMM_OK && i < VMM_VMEM_CACHE_SIZES) {
+		refill(cache, i);
+	}
+	return err;
+}
+
+/* Not holding the lock, from here on. */
+
+int vmm_vmem_cache_drain(struct vmm_vmem_cache *cache)
+{
+	int err;
+
+	lock(cache);
+	err = flush_all(cache);
+	update_limit(cache);
+	unlock(cache);
+	return err;
+}
+
+int vmm_vmem_cache_alloc_slow(
+	struct vmm_vmem_cache *cache, uint64_t size, vmm_va_t *base_out)
+{
+	const struct vmm_vmem_region *region;
+	int err;
+
+	if (cache->flags & VMM_VMEM_CACHE_HANDLES) {
+		err = vmm_vmem_cache_alloc_region(cache, size, &region);
+	} else {
+		lock(cache);
+		err = fetch(cache, size, &region);
+		unlock(cache);
+	}
+	if (err == VMM_OK)
+		*base_out = region->base;
+	return err;
+}
+
+int vmm_vmem_cache_alloc_region(struct vmm_vmem_cache *cache, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	uint64_t i = (size - 1) >> cache->shift;
+	struct vmm_vmem_region *region = NULL;
+	uint64_t parked;
+	int err;
+
+	if (i < VMM_VMEM_CACHE_SIZES && vmm_vmem_cache_pop(cache, i, &parked)) {
+		if (VMM_LIKELY(cache->flags & VMM_VMEM_CACHE_HANDLES)) {
+			region = handle_of(parked);
+			set_parked(region, false);
+		} else {
+			lock(cache);
+			region = vmm_vmem_open(cache->arena,
+				vmm_vmem_find(cache->arena, parked));
+			unlock(cache);
+		}
+	}
+	if (VMM_LIKELY(region != NULL)) {
+		region->as.used.tags = (struct vmm_vmem_tags){0};
+		*region_out = region;
+		return VMM_OK;
+	}
+	lock(cache);
+	err = fetch(cache, size, region_out);
+	unlock(cache);
+	return err;
+}
+
+int vmm_vmem_cache_free_region(
+	struct vmm_vmem_cache *cache, const struct vmm_vmem_region *handle)
+{
+	struct vmm_vmem_region *region = handle_of((uintptr_t)handle);
+	uint64_t i;
+	int err;
+
+	/* The handle's owner may look at it without the lock. */
+	if (handle == NULL || handle->state != VMM_VMEM_USED ||
+		handle->as.used.arena != cache->arena || is_parked(handle))
+		return VMM_ENOENT;
+	i = (region->size - 1) >> cache->shift;
+	if (VMM_LIKELY(i < VMM_VMEM_CACHE_SIZES && is_plain(region))) {
+		bool handles = (cache->flags & VMM_VMEM_CACHE_HANDLES) != 0;
+
+		if (handles)
+			set_parked(region, true);
+		if (VMM_LIKELY(vmm_vmem_cache_push(
+			    cache, i, parked_of(cache, region))))
+			return VMM_OK;
+		lock(cache);
+		err = park(cache, i, parked_of(cache, region));
+		unlock(cache);
+		return err;
+	}
+	lock(cache);
+	err = vmm_vmem_free_region(cache->arena, handle);
+	unlock(cache);
+	return err;
+}
+
+int vmm_vmem_cache_free_base(struct vmm_vmem_cache *cache, vmm_va_t base)
+{
+	const struct vmm_vmem_region *region;
+
+	lock(cache);
+	region = vmm_vmem_find(cache->arena, base);
+	unlock(cache);
+	return vmm_vmem_cache_free_region(cache, region);
+}
+
+int vmm_vmem_cache_free_slow(
+	struct vmm_vmem_cache *cache, vmm_va_t base, uint64_t size)
+{
+	const struct vmm_vmem_region *region;
+	int err;
+
+	if (size == 0)
+		return VMM_EINVAL;
+	if (cache->flags & VMM_VMEM_CACHE_HANDLES) {
+		lock(cache);
+		region = vmm_vmem_find(cache->arena, base);
+		unlock(cache);
+		if (region != NULL &&
+			vmm_vmem_region_size(region) !=
+				vmm_align_up(size, cache->arena->quantum))
+			return VMM_EINVAL;
+		return vmm_vmem_cache_free_region(cache, region);
+	}
+	lock(cache);
+	err = park(cache, (size - 1) >> cache->shift, base);
+	unlock(cache);
+	return err;
+}
