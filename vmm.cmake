@@ -30,10 +30,12 @@ set(VMM_SOURCES
   src/pmem/pmem_block.c
   src/pmem/pmem_check.c
   src/pmem/pmem_dump.c
+  src/pmem/pmem_hold.c
   src/pmem/pmem_init.c
   src/pmem/pmem_range.c
   src/pmem/pmem_run.c
   src/pmem/pmem_set.c
+  src/pmem/pmem_sweep.c
   src/pt/pt_check.c
   src/pt/pt_dump.c
   src/pt/pt_formats.c

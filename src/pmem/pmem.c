@@ -141,6 +141,15 @@ static VMM_ALWAYS_INLINE void put_run(
 	pmem->free += UINT64_C(1) << order;
 }
 
+/*
+ * Blocks that need a closer look: frames of a mixed one may not be managed,
+ * and what comes back to one that is held back stays there.
+ */
+static int free_run_flagged(struct vmm_pmem *pmem, vmm_pa_t pa, unsigned order)
+{
+	return vmm_pmem_free_range(pmem, pa, UINT64_C(1) << order);
+}
+
 bool vmm_pmem_find(
 	const struct vmm_pmem *pmem, unsigned order, vmm_pfn_t *pfn_out)
 {
@@ -218,7 +227,7 @@ int vmm_pmem_free_range(struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count)
 	if (!vmm_pmem_all_used(pmem, pfn, count))
 		return VMM_EEXIST;
 	vmm_pmem_put(pmem, pfn, count);
-	VMM_ASSERT(pmem->free <= pmem->managed);
+	VMM_ASSERT(pmem->free + pmem->held <= pmem->managed);
 	VMM_ASSERT_SLOW(vmm_pmem_check(pmem) == VMM_OK);
 	return VMM_OK;
 }
@@ -237,15 +246,14 @@ static VMM_ALWAYS_INLINE int free_run(
 		return VMM_ERANGE;
 	b = pmem_block_of(pmem, pfn);
 	info = pmem_info(pmem, b);
-	if (VMM_UNLIKELY(info->mixed != 0) &&
-		!vmm_pmem_managed(pmem, pfn, UINT64_C(1) << order))
-		return VMM_ENOENT;
+	if (VMM_UNLIKELY(info->flags != 0))
+		return free_run_flagged(pmem, pa, order);
 	if (info->free != 0 &&
 		(info->free == BLOCK_FRAMES || order == BLOCK_ORDER ||
 			!line_run_used(pmem_line(pmem, b), at, order)))
 		return VMM_EEXIST;
 	put_run(pmem, b, at, order);
-	VMM_ASSERT(pmem->free <= pmem->managed);
+	VMM_ASSERT(pmem->free + pmem->held <= pmem->managed);
 	VMM_ASSERT_SLOW(vmm_pmem_check(pmem) == VMM_OK);
 	return VMM_OK;
 }
@@ -271,7 +279,8 @@ int vmm_pmem_claim(struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count)
 
 	if (err != VMM_OK)
 		return err;
-	if (!vmm_pmem_all_free(pmem, pfn, count))
+	if (!vmm_pmem_all_free(pmem, pfn, count) ||
+		vmm_pmem_any_held(pmem, pfn, count))
 		return VMM_EBUSY;
 	vmm_pmem_take(pmem, pfn, count);
 	pmem_note_peak(pmem);
@@ -283,5 +292,6 @@ bool vmm_pmem_is_free(const struct vmm_pmem *pmem, vmm_pa_t pa)
 {
 	const vmm_pfn_t pfn = vmm_pa_to_pfn(pa);
 
-	return pmem_has(pmem, pfn, 1) && vmm_pmem_all_free(pmem, pfn, 1);
+	return pmem_has(pmem, pfn, 1) && vmm_pmem_all_free(pmem, pfn, 1) &&
+	       !vmm_pmem_any_held(pmem, pfn, 1);
 }
