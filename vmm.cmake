@@ -28,6 +28,10 @@ set(VMM_SOURCES
   src/pmem/memmap_frames.c
   src/pmem/pmem.c
   src/pmem/pmem_block.c
+  src/pmem/pmem_bulk.c
+  src/pmem/pmem_cache.c
+  src/pmem/pmem_cache_check.c
+  src/pmem/pmem_cache_marks.c
   src/pmem/pmem_check.c
   src/pmem/pmem_dump.c
   src/pmem/pmem_hold.c
@@ -71,6 +75,7 @@ set(VMM_HEADERS
   include/vmm/layouts.h
   include/vmm/memmap.h
   include/vmm/pmem.h
+  include/vmm/pmem_cache.h
   include/vmm/port.h
   include/vmm/pt.h
   include/vmm/rbtree.h

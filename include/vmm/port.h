@@ -12,14 +12,16 @@
  *   vmem.h                                   memory for nodes: a static array
  *                                            now, pages when there are any
  *   pmem.h                                   the memory map, room for metadata
+ *   pmem_cache.h                             the same; struct vmm_lock if there
+ *                                            is more than one CPU
  *   pt.h                                     struct vmm_pages, or donated
  *                                            pages only (pages == NULL)
  *   any dump                                 struct vmm_sink
  *
  * Rules for a hook: it may sleep if its caller may; it must not call back into
  * the object that called it, unless the hook's own text says so. The library
- * takes no lock. The caller serialises the calls that change one object;
- * objects are independent of each other.
+ * takes no lock but one that it was given. Else the caller serialises the calls
+ * that change one object; objects are independent of each other.
  */
 #ifndef VMM_PORT_H
 #define VMM_PORT_H
@@ -40,6 +42,17 @@ struct vmm_pages {
 	int (*alloc)(void *ctx, vmm_pa_t *pa_out);
 	/* Take back a page that alloc gave. Cannot fail. */
 	void (*free)(void *ctx, vmm_pa_t pa);
+	void *ctx; /* handed to both; the library never looks at it */
+};
+
+/*
+ * A lock, for objects that many CPUs share. It need not nest. If the object is
+ * used from interrupts, acquire has to disable them. No other hook is called
+ * while the lock is held.
+ */
+struct vmm_lock {
+	void (*acquire)(void *ctx);
+	void (*release)(void *ctx);
 	void *ctx; /* handed to both; the library never looks at it */
 };
 

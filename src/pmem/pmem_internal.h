@@ -132,6 +132,17 @@ int vmm_pmem_named(const struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count);
 bool vmm_pmem_find(
 	const struct vmm_pmem *pmem, unsigned order, vmm_pfn_t *pfn_out);
 
+/*
+ * pmem_bulk.c: up to @count aligned runs of @order, as numbers of their first
+ * frames counted from the window's. They are stored downwards from @end, so
+ * that the last one has the lowest address. Returns how many there were.
+ */
+uint32_t vmm_pmem_take_many(
+	struct vmm_pmem *pmem, unsigned order, uint32_t count, uint32_t *end);
+/* Free @count runs. Wrong ones are refused; returns how many were. */
+uint32_t vmm_pmem_put_many(struct vmm_pmem *pmem, unsigned order,
+	uint32_t count, const uint32_t *at);
+
 /* pmem_run.c: an aligned run above the order of a block. */
 bool vmm_pmem_find_blocks(
 	const struct vmm_pmem *pmem, unsigned order, vmm_pfn_t *pfn_out);

@@ -6,7 +6,7 @@
 #ifndef PMEM_SHADOW_H
 #define PMEM_SHADOW_H
 
-#include <vmm/pmem.h>
+#include <vmm/pmem_cache.h>
 
 #include "support/test.h"
 
