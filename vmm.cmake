@@ -40,6 +40,8 @@ set(VMM_SOURCES
   src/pmem/pmem_run.c
   src/pmem/pmem_set.c
   src/pmem/pmem_sweep.c
+  src/pmem/pmem_zones.c
+  src/pmem/pmem_zones_dump.c
   src/pt/pt_check.c
   src/pt/pt_dump.c
   src/pt/pt_formats.c
@@ -76,6 +78,7 @@ set(VMM_HEADERS
   include/vmm/memmap.h
   include/vmm/pmem.h
   include/vmm/pmem_cache.h
+  include/vmm/pmem_zones.h
   include/vmm/port.h
   include/vmm/pt.h
   include/vmm/rbtree.h
