@@ -34,6 +34,8 @@ set(VMM_SOURCES
   src/pmem/pmem_cache_marks.c
   src/pmem/pmem_check.c
   src/pmem/pmem_dump.c
+  src/pmem/pmem_frames.c
+  src/pmem/pmem_frames_owner.c
   src/pmem/pmem_hold.c
   src/pmem/pmem_init.c
   src/pmem/pmem_range.c
@@ -78,6 +80,7 @@ set(VMM_HEADERS
   include/vmm/memmap.h
   include/vmm/pmem.h
   include/vmm/pmem_cache.h
+  include/vmm/pmem_frames.h
   include/vmm/pmem_zones.h
   include/vmm/port.h
   include/vmm/pt.h

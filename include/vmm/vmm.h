@@ -58,6 +58,7 @@
 #include <vmm/memmap.h>
 #include <vmm/pmem.h>
 #include <vmm/pmem_cache.h>
+#include <vmm/pmem_frames.h>
 #include <vmm/pmem_zones.h>
 #include <vmm/port.h>
 #include <vmm/pt.h>
