@@ -6,6 +6,10 @@
  */
 #include "pmem/pmem_take.h"
 
+/* Blocks that one batch is taken from: each is folded anew, and the caller holds
+ * a lock. */
+#define VISITS_MAX 16
+
 /* File block @b anew, after runs of its line were flipped. */
 static void refile(struct vmm_pmem *pmem, uint64_t b, unsigned free)
 {
@@ -91,7 +95,7 @@ uint32_t vmm_pmem_take_many(
 {
 	uint32_t n = 0;
 
-	while (n < count) {
+	for (unsigned visits = 0; n < count && visits < VISITS_MAX; visits++) {
 		const uint64_t fit = pmem->nonempty >> order;
 		uint32_t got;
 

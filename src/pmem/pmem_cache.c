@@ -12,8 +12,9 @@
  *                              ^              |
  *                              +---- zone <---+
  *
- *    A batch is half of the depth, or 64 runs, so that gets and puts in turn around
- *    an end do not go to the zone each time; a batch that goes home is the oldest. With SPLIT, gets come out of the most broken blocks, and what is freed
+ *    A batch is half of the depth, so that gets and puts in turn around an end do
+ *    not go to the zone each time, but no more than the lock may be held for; a
+ *    batch that goes home is the oldest. With SPLIT, gets come out of the most broken blocks, and what is freed
  *    is there when the zone looks for the next batch. That is why SPLIT keeps
  *    blocks of 2 MiB whole, and LIFO does not.
  *
@@ -39,8 +40,10 @@ static const struct vmm_pmem_depth default_depths[] = {
 
 #define DEPTH_MAX 65535
 
-/* A word of a line; and no call holds the lock for more runs than that. */
-#define BATCH_MAX 64
+/* No call holds the lock for more runs than that: to get, a word of a line; to
+ * put, fewer, because each may come from another block. */
+#define GET_MAX 64
+#define PUT_MAX 32
 
 struct depths {
 	const struct vmm_pmem_depth *at;
@@ -154,7 +157,7 @@ static void init_cpu(struct vmm_pmem_cache *cache, struct vmm_pmem_cpu *cpu,
 		struct vmm_pmem_mag *mag = &cpu->mags[i + 1];
 
 		mag->order = d.at[i].order;
-		mag->batch = depth / 2 < BATCH_MAX ? depth / 2 : BATCH_MAX;
+		mag->batch = depth / 2 < GET_MAX ? depth / 2 : GET_MAX;
 		init_stack(&mag->stack[0], &slots, depth);
 		init_stack(&mag->stack[1], &slots, stacks == 1 ? 0 : depth);
 		cpu->get_at[mag->order] = cpu_offset(cpu, &mag->stack[0]);
@@ -231,8 +234,8 @@ static void flush(struct vmm_pmem_cpu *cpu, struct vmm_pmem_mag *mag,
 	cpu->refused += vmm_pmem_put_many(
 		cache->pmem, mag->order, count, stack->bottom);
 	cache_unlock(cache);
-	for (; rest < stack->top; rest++)
-		rest[-(int64_t)count] = *rest;
+	__builtin_memmove(stack->bottom, rest,
+		(size_t)(stack->top - rest) * sizeof(*rest));
 	stack->top -= count;
 	cpu->flushes++;
 }
@@ -363,7 +366,8 @@ static bool push(struct vmm_pmem_cpu *cpu, unsigned order, uint64_t at)
 	if (stack->end == stack->bottom)
 		return false;
 	if (stack->top == stack->end)
-		flush(cpu, mag, stack, mag->batch);
+		flush(cpu, mag, stack,
+			mag->batch < PUT_MAX ? mag->batch : PUT_MAX);
 	return vmm_pmem_cpu_push(
 		stack, vmm_pmem_cpu_mark(cpu, at, order), order, at);
 }

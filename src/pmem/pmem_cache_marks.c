@@ -52,17 +52,40 @@ static void set(uint8_t *mark, uint8_t value, uint16_t *known)
 		*known = (uint16_t)(*known + (value != 0 ? 1 : -1));
 }
 
+/*
+ * Set the marks of runs below a block: those that lie in one block and follow
+ * each other, which most do, count as one.
+ */
+static void set_small(struct vmm_pmem_cache *cache, uint8_t mark,
+	uint32_t count, const uint32_t *at)
+{
+	uint8_t *marks = cache->marks;
+	uint32_t i = 0;
+
+	while (i < count) {
+		const uint64_t block = block_of(cache, at[i]);
+		const uint32_t from = i;
+		uint32_t old = 0;
+
+		do {
+			old += vmm_pmem_mark(&marks[at[i]]) != 0 ? 1 : 0;
+			vmm_pmem_mark_set(&marks[at[i]], mark);
+		} while (++i < count && block_of(cache, at[i]) == block);
+		cache->known[block] = (uint16_t)(cache->known[block] - old +
+						 (mark != 0 ? i - from : 0));
+	}
+}
+
 static void set_all(struct vmm_pmem_cache *cache, uint8_t mark, unsigned order,
 	uint32_t count, const uint32_t *at)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *here = &cache->marks[mark_at(cache, at[i], order)];
-
-		if (order < BLOCK_ORDER)
-			set(here, mark, &cache->known[block_of(cache, at[i])]);
-		else
-			vmm_pmem_mark_set(here, mark);
+	if (order < BLOCK_ORDER) {
+		set_small(cache, mark, count, at);
+		return;
 	}
+	for (uint32_t i = 0; i < count; i++)
+		vmm_pmem_mark_set(
+			&cache->marks[mark_at(cache, at[i], order)], mark);
 }
 
 void vmm_pmem_marks_park(struct vmm_pmem_cache *cache, unsigned order,

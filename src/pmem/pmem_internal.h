@@ -135,7 +135,8 @@ bool vmm_pmem_find(
 /*
  * pmem_bulk.c: up to @count aligned runs of @order, as numbers of their first
  * frames counted from the window's. They are stored downwards from @end, so
- * that the last one has the lowest address. Returns how many there were.
+ * that the last one has the lowest address. Returns how many there were: fewer
+ * than @count also if they are scattered, none only if there is none.
  */
 uint32_t vmm_pmem_take_many(
 	struct vmm_pmem *pmem, unsigned order, uint32_t count, uint32_t *end);
