@@ -121,7 +121,7 @@ defect lost_table $kernel/work.c \
 	's/^\tprune_arena\(\);/\t(void)prune_arena;/' \
 	'lost (frames|page tables)'
 defect freed_twice $kernel/work.c \
-	's/^(\tcheck\(vmm_pmem_free\(.*"free in part"\);)/\1\1/' \
+	's/^(\tcheck\(frame_free\(.*"free in part"\);)/\1\1/' \
 	'free in part: VMM_E'
 
 # Protection that is not there, in whole or in part.
