@@ -209,8 +209,10 @@ VMM_NODISCARD int vmm_pmem_cache_init(struct vmm_pmem_cache *cache,
 static inline struct vmm_pmem_cpu *vmm_pmem_cache_cpu(
 	const struct vmm_pmem_cache *cache, uint32_t cpu)
 {
-	if (VMM_UNLIKELY(cpu >= cache->cpus))
+	if (VMM_UNLIKELY(cpu >= cache->cpus)) {
+		VMM_ASSERT(cache->cpus > 0);
 		cpu %= cache->cpus;
+	}
 	return (struct vmm_pmem_cpu *)(void *)(cache->memory +
 					       cpu * cache->stride);
 }

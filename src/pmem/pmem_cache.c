@@ -285,7 +285,7 @@ static void gather_all(struct vmm_pmem_cache *cache)
 {
 	/* Nothing guards those of other CPUs if they are pinned. */
 	if (!cache->pinned || cache->cpus == 1)
-		(void)vmm_pmem_cache_drain_all(cache);
+		(void)!vmm_pmem_cache_drain_all(cache);
 }
 
 static int alloc_from_zone(
@@ -332,7 +332,7 @@ int vmm_pmem_cache_alloc_slow(
 	err = alloc_from_zone(cpu->cache, order, pa_out);
 	if (err != VMM_ENOMEM)
 		return err;
-	(void)vmm_pmem_cache_drain(cpu);
+	(void)!vmm_pmem_cache_drain(cpu);
 	gather_all(cpu->cache);
 	return alloc_from_zone(cpu->cache, order, pa_out);
 }

@@ -35,16 +35,18 @@ static bool next(
 	const struct vmm_pmem_zone *zone;
 
 	for (; w->zone < set->count; w->zone++) {
-		zone = &set->zones[w->zone];
+		const struct vmm_pmem *pmem = set->zones[w->zone].cache->pmem;
+
 		if (w->at < w->used.count)
 			break;
 		w->at = 0;
-		if (vmm_pmem_next_used(zone->cache->pmem, &w->used))
+		if (vmm_pmem_next_used(pmem, &w->used))
 			break;
 		w->used = (struct vmm_pmem_used){0};
 	}
 	if (w->zone == set->count)
 		return false;
+	zone = &set->zones[w->zone];
 	out->pa = w->used.pa + vmm_pfn_to_pa(w->at);
 	out->word = word_of(zone, out->pa);
 	out->count = 0;
@@ -60,7 +62,7 @@ static bool next(
 static void drain(const struct vmm_pmem_zones *set)
 {
 	for (uint32_t i = 0; i < set->count; i++)
-		(void)vmm_pmem_cache_drain_all(set->zones[i].cache);
+		(void)!vmm_pmem_cache_drain_all(set->zones[i].cache);
 }
 
 uint64_t vmm_pmem_frames_owned(

@@ -160,7 +160,8 @@ static vmm_pfn_t next_of(const struct vmm_pmem *pmem, vmm_pfn_t pfn,
 				word &= UINT64_MAX << (at % 64);
 			if (word == 0)
 				continue;
-			pfn = pmem_block_pfn(pmem, b) + w * 64 + vmm_ctz(word);
+			pfn = pmem_block_pfn(pmem, b) + UINT64_C(64) * w +
+			      vmm_ctz(word);
 			return pfn < end ? pfn : end;
 		}
 		pfn = pmem_block_pfn(pmem, b + 1);

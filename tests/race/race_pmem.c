@@ -115,7 +115,7 @@ static void churn(unsigned number)
 
 		pass(&rng, cpu, rng_below(&rng, 16) != 0);
 		if (i % 64 == 0)
-			(void)vmm_pmem_cache_drain(cpu);
+			(void)!vmm_pmem_cache_drain(cpu);
 		if (i % 100 == 0 && vmm_pmem_cache_xalloc(&cache, &request, &pa,
 					    NULL) == VMM_OK) {
 			have(pa, 0, 1);
