@@ -27,7 +27,7 @@ static _Alignas(8) uint8_t marks[8192];
 static uint32_t mutex;
 
 /* 1: somebody has the frame. */
-static uint8_t had[FRAMES];
+static uint32_t had[FRAMES];
 /* Runs on their way from one thread to another: pa | order, or 0. */
 static uint64_t slots[SLOTS];
 
@@ -72,7 +72,7 @@ static void close(void)
 	CHECK_EQ(pmem.free, pmem.managed);
 }
 
-static void have(vmm_pa_t pa, unsigned order, uint8_t now)
+static void have(vmm_pa_t pa, unsigned order, uint32_t now)
 {
 	for (uint64_t i = 0; i < UINT64_C(1) << order; i++)
 		CHECK_EQ(__atomic_exchange_n(&had[(pa - BASE) / PAGE + i], now,
