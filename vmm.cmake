@@ -28,12 +28,22 @@ set(VMM_SOURCES
   src/pmem/memmap_frames.c
   src/pmem/pmem.c
   src/pmem/pmem_block.c
+  src/pmem/pmem_bulk.c
+  src/pmem/pmem_cache.c
+  src/pmem/pmem_cache_check.c
+  src/pmem/pmem_cache_marks.c
   src/pmem/pmem_check.c
   src/pmem/pmem_dump.c
+  src/pmem/pmem_frames.c
+  src/pmem/pmem_frames_owner.c
+  src/pmem/pmem_hold.c
   src/pmem/pmem_init.c
   src/pmem/pmem_range.c
   src/pmem/pmem_run.c
   src/pmem/pmem_set.c
+  src/pmem/pmem_sweep.c
+  src/pmem/pmem_zones.c
+  src/pmem/pmem_zones_dump.c
   src/pt/pt_check.c
   src/pt/pt_dump.c
   src/pt/pt_formats.c
@@ -78,6 +88,9 @@ set(VMM_HEADERS
   include/vmm/layouts.h
   include/vmm/memmap.h
   include/vmm/pmem.h
+  include/vmm/pmem_cache.h
+  include/vmm/pmem_frames.h
+  include/vmm/pmem_zones.h
   include/vmm/port.h
   include/vmm/pt.h
   include/vmm/rbtree.h

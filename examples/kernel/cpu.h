@@ -22,16 +22,18 @@
 #define CPU_STACK_SIZE (4 * VMM_PAGE_SIZE)
 
 struct cpu {
-	uint64_t hart; /* as the firmware numbers them */
+	uint64_t hart;	/* as the firmware numbers them */
+	uint32_t index; /* in the order in which they came up; magazines */
 	/* trap.c: an access that may fault, and how it went. */
 	bool probe_armed;
 	vmm_va_t probe_va;
 	uint64_t probe_cause;
-	/* harts.c: a load that the boot hart asks for, and its outcome. The
-	 * request is done when both numbers are the same. */
+	/* harts.c: what the boot hart asks for, and its outcome. The request
+	 * is done when both numbers are the same. */
 	uint64_t asked;
 	uint64_t answered;
-	vmm_va_t ask_va;
+	uint64_t (*job)(uint64_t arg);
+	uint64_t arg;
 	uint64_t answer;
 };
 

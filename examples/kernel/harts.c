@@ -3,6 +3,7 @@
 
 #include "console.h"
 #include "cpu.h"
+#include "frames.h"
 #include "kernel.h"
 #include "sbi.h"
 #include "trap.h"
@@ -78,7 +79,7 @@ static vmm_pa_t map_own(struct vmm_pt *pt, vmm_va_t va)
 {
 	vmm_pa_t pa;
 
-	check(vmm_pmem_alloc(&kernel.pmem, 0, &pa), "a hart's frame");
+	check(frame_alloc(0, &pa), "a hart's frame");
 	check(vmm_pt_map(pt, va, pa, VMM_PAGE_SIZE, VMM_PT_READ | VMM_PT_WRITE,
 		      NULL),
 		"a hart's page");
@@ -89,14 +90,15 @@ static void init_hart(struct hart *hart, uint64_t id)
 {
 	vmm_pa_t root;
 
-	check(vmm_pmem_alloc(&kernel.pmem, 0, &root), "a hart's root");
+	check(frame_alloc(0, &root), "a hart's root");
 	vmm_pt_init(&hart->pt, kernel.format, &kernel.pages, kernel.dmap_base,
 		root);
 	borrow_kernel(&hart->pt);
 	hart->cpu = __va(map_own(&hart->pt, cpu_base()));
 	for (uint64_t at = 0; at < CPU_STACK_SIZE; at += VMM_PAGE_SIZE)
 		(void)map_own(&hart->pt, cpu_base() + CPU_STACK + at);
-	*hart->cpu = (struct cpu){.hart = id};
+	*hart->cpu =
+		(struct cpu){.hart = id, .index = (uint32_t)(hart - harts)};
 	hart->start = (struct hart_start){
 		.boot_satp = kernel.boot_satp,
 		.satp = vmm_riscv_satp(&hart->pt, 0),
@@ -199,24 +201,37 @@ void hart_main(uint64_t id)
 	__atomic_fetch_add(&running, 1, __ATOMIC_RELEASE);
 	for (;;) {
 		wait_for_question(cpu);
-		cpu->answer = probe_load(cpu->ask_va);
+		cpu->answer = cpu->job(cpu->arg);
 		__atomic_store_n(&cpu->answered, cpu->asked, __ATOMIC_RELEASE);
 	}
 }
 
-uint64_t harts_load(uint64_t index, vmm_va_t va)
+void harts_ask(uint64_t index, uint64_t (*job)(uint64_t arg), uint64_t arg)
 {
 	struct cpu *cpu = harts[index].cpu;
 
-	if (index == 0)
-		return probe_load(va);
-	cpu->ask_va = va;
+	cpu->job = job;
+	cpu->arg = arg;
 	__atomic_store_n(&cpu->asked, cpu->asked + 1, __ATOMIC_RELEASE);
 	if (sbi_send_ipi(cpu->hart) != 0)
 		fail("hart %u cannot be woken", cpu->hart);
+}
+
+uint64_t harts_answer(uint64_t index)
+{
+	struct cpu *cpu = harts[index].cpu;
+
 	while (__atomic_load_n(&cpu->answered, __ATOMIC_ACQUIRE) != cpu->asked)
 		__asm__ volatile("" : : : "memory");
 	return cpu->answer;
+}
+
+uint64_t harts_load(uint64_t index, vmm_va_t va)
+{
+	if (index == 0)
+		return probe_load(va);
+	harts_ask(index, probe_load, va);
+	return harts_answer(index);
 }
 
 void harts_flush(const struct vmm_tlb_gather *gather)

@@ -26,6 +26,12 @@ void harts_start(void);
 /* How many run. */
 uint64_t harts_count(void);
 
+/* Let hart @index, 1 to harts_count() - 1, do a job; it may take its time. */
+void harts_ask(uint64_t index, uint64_t (*job)(uint64_t arg), uint64_t arg);
+
+/* What came of it, once it is done. */
+uint64_t harts_answer(uint64_t index);
+
 /* Let hart @index, 0 to harts_count() - 1, load from @va: CAUSE_... */
 uint64_t harts_load(uint64_t index, vmm_va_t va);
 

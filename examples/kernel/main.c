@@ -4,6 +4,7 @@
  * the memory of the boot given back.
  */
 #include "console.h"
+#include "frames.h"
 #include "harts.h"
 #include "kernel.h"
 #include "trap.h"
@@ -53,34 +54,14 @@ static void init_dmap(void)
 /* Frames for page tables. */
 static int table_alloc(void *ctx, vmm_pa_t *pa_out)
 {
-	return vmm_pmem_alloc(ctx, 0, pa_out);
+	(void)ctx;
+	return frame_alloc(0, pa_out);
 }
 
 static void table_free(void *ctx, vmm_pa_t pa)
 {
-	check(vmm_pmem_free(ctx, pa, 0), "page table's frame");
-}
-
-/* The frame allocator; its metadata lies in RAM that nobody else claims. */
-static void init_frames(void)
-{
-	struct vmm_sink sink = console();
-	uint64_t size;
-	vmm_pa_t meta;
-
-	check(vmm_pmem_meta_size(&kernel.map, NULL, &size), "metadata size");
-	check(vmm_memmap_find_free(
-		      &kernel.map, size, VMM_PAGE_SIZE, 0, UINT64_MAX, &meta),
-		"room for metadata");
-	check(vmm_memmap_reserve(&kernel.map, meta, size, VMM_MEM_PERMANENT),
-		"reserve metadata");
-	print("memory map\n");
-	vmm_memmap_dump(&kernel.map, &sink);
-	check(vmm_pmem_init(&kernel.pmem, &kernel.map, NULL,
-		      vmm_dmap_va(&kernel.dmap, meta, size), size),
-		"frame allocator");
-	kernel.pages =
-		(struct vmm_pages){table_alloc, table_free, &kernel.pmem};
+	(void)ctx;
+	check(frame_free(pa, 0), "page table's frame");
 }
 
 static void map_section(const char *first, const char *end, unsigned prot)
@@ -100,7 +81,7 @@ static void init_final_table(void)
 		(uint64_t)(__image_end - __image_start), 0};
 	vmm_pa_t root;
 
-	check(vmm_pmem_alloc(&kernel.pmem, 0, &root), "root table");
+	check(frame_alloc(0, &root), "root table");
 	vmm_pt_init(&kernel.pt, kernel.format, &kernel.pages, kernel.dmap_base,
 		root);
 	map_section(__image_start, __rodata_start, VMM_PT_READ | VMM_PT_EXEC);
@@ -215,7 +196,8 @@ void kernel_main(uint64_t hart)
 	      "the devicetree names %u harts and %u bits\n\n",
 		hart, kernel.load_pa, kernel.format->name,
 		(uint64_t)kernel.harts, (uint64_t)offered);
-	init_frames();
+	frames_init();
+	kernel.pages = (struct vmm_pages){table_alloc, table_free, NULL};
 	layout = vmm_layout_standard(kernel.va_bits);
 	check(vmm_layout_check(&layout, NULL, 0, &faults), "layout");
 	print("\nlayout\n");

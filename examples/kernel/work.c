@@ -4,6 +4,7 @@
  * end everything is given back and every counter is what it was.
  */
 #include "console.h"
+#include "frames.h"
 #include "harts.h"
 #include "kernel.h"
 #include "trap.h"
@@ -45,6 +46,7 @@ static struct counters count(void)
 	struct counters counters;
 	struct vmm_pmem_stat stat;
 
+	frames_drain();
 	vmm_pmem_stat(&kernel.pmem, &stat);
 	counters.frames_free = stat.free;
 	counters.frames_used = stat.used;
@@ -62,7 +64,7 @@ static vmm_va_t region_alloc(uint64_t size, uint64_t align)
 	int err = vmm_vmem_xalloc(&arena, &request, &got);
 
 	if (err == VMM_ENOMEM) {
-		check(vmm_pmem_alloc(&kernel.pmem, 0, &pa), "frame for nodes");
+		check(frame_alloc(0, &pa), "frame for nodes");
 		check(vmm_vmem_donate(&arena, __va(pa), VMM_PAGE_SIZE),
 			"donate");
 		err = vmm_vmem_xalloc(&arena, &request, &got);
@@ -90,7 +92,7 @@ static void back_with_frames(vmm_va_t base, uint64_t size)
 	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE) {
 		vmm_pa_t pa;
 
-		check(vmm_pmem_alloc(&kernel.pmem, 0, &pa), "frame");
+		check(frame_alloc(0, &pa), "frame");
 		check(vmm_pt_map(&kernel.pt, base + at, pa, VMM_PAGE_SIZE, RW,
 			      &gather),
 			"map");
@@ -136,7 +138,7 @@ static void unback(vmm_va_t base, uint64_t size)
 		harts_flush(&gather);
 		expect_loads(base, part, CAUSE_LOAD_PAGE_FAULT);
 		for (size_t i = 0; i < gather.frames_count; i++)
-			check(vmm_pmem_free_range(&kernel.pmem, frames[i].pa,
+			check(frames_free(frames[i].pa,
 				      frames[i].size >> VMM_PAGE_SHIFT),
 				"free frames");
 		vmm_pt_reap(&kernel.pt, &gather);
@@ -220,9 +222,54 @@ static void check_harts(void)
 	for (uint64_t i = 0; i < harts_count(); i++)
 		expect(harts_load(i, base) == CAUSE_LOAD_PAGE_FAULT,
 			"hart %u: address %x is readable after unmap", i, base);
-	check(vmm_pmem_free(&kernel.pmem, pa, 0), "free frame");
+	check(frame_free(pa, 0), "free frame");
 	vmm_pt_reap(&kernel.pt, &gather);
 	check(vmm_vmem_free(&arena, base), "free region");
+}
+
+/*
+ * A hart gets and puts frames, some of which it holds for a while, and writes
+ * its name into each: if two had the same one, one of them would notice.
+ */
+#define HELD   48
+#define ROUNDS 2000
+
+static uint64_t use_frames(uint64_t name)
+{
+	vmm_pa_t held[HELD];
+	uint64_t have = 0;
+
+	for (uint64_t i = 0; i < ROUNDS; i++) {
+		const bool get = have == 0 || (have < HELD && i % 5 < 3);
+
+		if (get) {
+			if (frame_alloc(0, &held[have]) != VMM_OK)
+				return 1;
+			*(volatile uint64_t *)__va(held[have++]) = name;
+			continue;
+		}
+		if (*(volatile uint64_t *)__va(held[--have]) != name)
+			return 2;
+		if (frame_free(held[have], 0) != VMM_OK)
+			return 3;
+	}
+	while (have > 0) {
+		if (frame_free(held[--have], 0) != VMM_OK)
+			return 3;
+	}
+	return 0;
+}
+
+/* All harts at the same time, each out of its own magazines. */
+static void check_magazines(void)
+{
+	for (uint64_t i = 1; i < harts_count(); i++)
+		harts_ask(i, use_frames, i);
+	expect(use_frames(0) == 0, "the boot hart lost a frame");
+	for (uint64_t i = 1; i < harts_count(); i++)
+		expect(harts_answer(i) == 0, "hart %u lost a frame", i);
+	check(frames_check(), "frame check");
+	frames_drain();
 }
 
 /* A 2 MiB page loses one page out of its middle; its neighbours stay. */
@@ -237,7 +284,7 @@ static void check_superpage(void)
 	vmm_pa_t pa;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	check(vmm_pmem_alloc(&kernel.pmem, 9, &pa), "2 MiB frame");
+	check(frame_alloc(9, &pa), "2 MiB frame");
 	check(vmm_pt_map(&kernel.pt, base, pa, size, RW, &gather), "map");
 	harts_flush(&gather);
 	expect(vmm_pt_next(&kernel.pt, &cursor, &run) && run.level == 1,
@@ -253,7 +300,7 @@ static void check_superpage(void)
 	expect(*word(hole - 8) == 1 && *word(hole + VMM_PAGE_SIZE) == 3,
 		"the split lost a neighbour");
 	/* The frame of the hole is free on its own, out of the 512. */
-	check(vmm_pmem_free(&kernel.pmem, pa + VMM_MIB(1), 0), "free in part");
+	check(frame_free(pa + VMM_MIB(1), 0), "free in part");
 	unback(base, VMM_MIB(1));
 	unback(hole + VMM_PAGE_SIZE, VMM_MIB(1) - VMM_PAGE_SIZE);
 	check(vmm_vmem_free(&arena, base), "free region");
@@ -282,8 +329,7 @@ static void fini_arena(void)
 	check(vmm_vmem_fini(&arena), "arena still in use");
 	while (vmm_vmem_take_back(&arena, &memory, &size) == VMM_OK) {
 		if (memory != boot_nodes)
-			check(vmm_pmem_free(&kernel.pmem, __pa(memory), 0),
-				"free nodes");
+			check(frame_free(__pa(memory), 0), "free nodes");
 	}
 }
 
@@ -325,11 +371,14 @@ void kernel_work(void)
 	check_harts();
 	print("work: a page appeared on %u harts, and went on all of them\n",
 		harts_count());
+	check_magazines();
+	print("work: %u harts used frames at the same time, and lost none\n",
+		harts_count());
 	check_superpage();
 	print("work: a 2 MiB page was split and its neighbours stayed\n");
 	check(vmm_pt_check(&kernel.pt), "page table check");
 	check(vmm_vmem_check(&arena), "arena check");
-	check(vmm_pmem_check(&kernel.pmem), "frame check");
+	check(frames_check(), "frame check");
 	/* Every second region first, so that merging has work to do. */
 	for (size_t i = 0; i < REGIONS; i++) {
 		size_t at = i < REGIONS / 2 ? 2 * i : 2 * i + 1 - REGIONS;
@@ -341,6 +390,6 @@ void kernel_work(void)
 	prune_arena();
 	fini_arena();
 	check(vmm_pt_check(&kernel.pt), "page table check");
-	check(vmm_pmem_check(&kernel.pmem), "frame check");
+	check(frames_check(), "frame check");
 	compare(start, count());
 }

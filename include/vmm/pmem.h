@@ -104,9 +104,17 @@ struct vmm_pmem_config {
 	vmm_pa_t last;
 	/*
 	 * The zone copies the map's RAM ranges. Each call of
-	 * vmm_pmem_reserve() may split one and so need up to 2 entries more.
+	 * vmm_pmem_reserve(), vmm_pmem_offline() or vmm_pmem_online() may split
+	 * one and so need up to 2 entries more.
 	 */
 	uint32_t ranges_spare;
+	/*
+	 * Keep the window as it is asked for, for memory that is plugged in
+	 * later: vmm_pmem_online(). Its last must then be given, and the map
+	 * need not have any RAM there yet. What lies before the first and
+	 * behind the last RAM is offline.
+	 */
+	bool keep_window;
 };
 
 /*
@@ -121,10 +129,11 @@ struct vmm_pmem_config {
  *   I3  a block's count and order are those of its free frames; every free
  *       frame is managed; a block is flagged as mixed if and only if not every
  *       frame of it is managed
- *   I4  a block is in the set of its order and in no other; a bit of an upper
- *       level is set if and only if the word below it is not 0; nonempty has a
- *       bit for each set that is not empty
- *   I5  free is the sum over all blocks; managed - free <= used_peak <= count
+ *   I4  a block is in the set of its order and in no other, and in none if it
+ *       is held back; a bit of an upper level is set if and only if the word
+ *       below it is not 0; nonempty has a bit for each set that is not empty
+ *   I5  free and held are the sums over the blocks that are not held back and
+ *       those that are; managed - free - held <= used_peak <= count
  */
 struct vmm_pmem {
 	void *meta;
@@ -143,8 +152,10 @@ struct vmm_pmem {
 	uint64_t level_at[VMM_PMEM_LEVELS_MAX]; /* words from the set's start */
 	uint64_t managed;			/* frames handed over */
 	uint64_t free;				/* ... of these, free */
-	uint64_t used_peak; /* most frames in use at a time */
-	uint64_t nonempty;  /* bit n: the set of order n has a block */
+	uint64_t held;	      /* ... or free in blocks that are held back */
+	uint64_t blocks_held; /* blocks from which nothing is allocated */
+	uint64_t used_peak;   /* most frames in use at a time */
+	uint64_t nonempty;    /* bit n: the set of order n has a block */
 };
 
 /**
@@ -273,6 +284,47 @@ VMM_NODISCARD int vmm_pmem_alloc_run(struct vmm_pmem *pmem, uint64_t count,
 VMM_NODISCARD int vmm_pmem_alloc_up_to(struct vmm_pmem *pmem, uint64_t count,
 	vmm_pa_t *pa_out, uint64_t *count_out);
 
+/*
+ * Where frames have to lie, for vmm_pmem_xalloc(). Zeros mean no demand, but
+ * for the count: {.count = 4, .last = VMM_GIB(4) - 1} is four frames that a
+ * device with 32 address bits can reach.
+ */
+struct vmm_pmem_request {
+	uint64_t count;	      /* contiguous frames; not 0 */
+	uint64_t count_least; /* so few would do as well; 0: no fewer */
+	unsigned align_order; /* begin at a multiple of 2^align_order frames */
+	vmm_pa_t min;	      /* the first byte is at or above this one */
+	vmm_pa_t last;	      /* the last byte is at or below; 0: no limit */
+	uint64_t nocross; /* bytes, a power of two of at least a page: no two
+			     of the frames lie on different sides of a multiple
+			     of this; 0: no such border */
+};
+
+/**
+ * vmm_pmem_xalloc() - Allocate contiguous frames at a place with demands.
+ * @pmem:      The zone.
+ * @request:   The demands.
+ * @pa_out:    Receives the first address.
+ * @count_out: Receives the frames taken, from count_least to count; may be
+ *             NULL, which makes sense if no fewer would do.
+ *
+ * The search is complete: an error means that there is no such run. If fewer
+ * frames will do and not all are to be had, the longest run within the demands
+ * is taken.
+ *
+ * Ownership: As for vmm_pmem_alloc(). Free with vmm_pmem_free_range().
+ * Cost:      As for vmm_pmem_alloc_run(); the pass is over the part of the
+ *            window between min and last.
+ * Return:    VMM_OK, or
+ *            VMM_EINVAL  count is 0 or below count_least, align_order is too
+ *                        large, min is above last; nocross is not a power of
+ *                        two, or smaller than a page or the least size
+ *            VMM_ENOMEM  no such run is free
+ */
+VMM_NODISCARD int vmm_pmem_xalloc(struct vmm_pmem *pmem,
+	const struct vmm_pmem_request *request, vmm_pa_t *pa_out,
+	uint64_t *count_out);
+
 /**
  * vmm_pmem_free() - Free an aligned run of frames.
  * @pmem:  The zone.
@@ -364,6 +416,106 @@ VMM_NODISCARD int vmm_pmem_release(
 	struct vmm_pmem *pmem, enum vmm_mem_kind kind, uint64_t *frames_out);
 
 /**
+ * vmm_pmem_hold() - Allocate nothing more from some blocks.
+ * @pmem:  The zone.
+ * @pa:    The first address: of a block, or of the window.
+ * @count: Frames, not 0, up to the end of a block or of the window.
+ *
+ * The first step to take memory away: its free frames are not to be had from
+ * now on, and those in use are held back once they are freed. Walk those with
+ * vmm_pmem_next_used(), move their content elsewhere, free them, and take the
+ * range offline; or change your mind with vmm_pmem_unhold(). Holes in the
+ * range do not matter. A block that is held back already stays so.
+ *
+ * Claims and reservations of frames in a block that is held back are refused
+ * with VMM_EBUSY. Per-CPU caches (pmem_cache.h) have a call of their own.
+ *
+ * Cost:   O(blocks of the range * levels).
+ * Return: VMM_OK, or
+ *         VMM_EINVAL  @count is 0, or an end is not that of a block or window
+ *         VMM_ERANGE  a frame lies outside the window
+ */
+VMM_NODISCARD int vmm_pmem_hold(
+	struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count);
+
+/**
+ * vmm_pmem_unhold() - Allocate from blocks again.
+ * @pmem:  The zone.
+ * @pa:    As for vmm_pmem_hold().
+ * @count: As for vmm_pmem_hold(). A block that is not held back stays so.
+ *
+ * Cost:   As for vmm_pmem_hold().
+ * Return: As for vmm_pmem_hold().
+ */
+VMM_NODISCARD int vmm_pmem_unhold(
+	struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count);
+
+/**
+ * vmm_pmem_offline() - Take free frames away, until they come online again.
+ * @pmem:  The zone.
+ * @pa:    The first address, a multiple of VMM_PAGE_SIZE.
+ * @count: Frames, not 0.
+ *
+ * All of them must be free; held back or not. Afterwards they are not managed,
+ * like a hole. Blocks that were held back and have a part of the range are
+ * held back no longer.
+ *
+ * Cost:   O(ranges + count / 512).
+ * Return: VMM_OK, or
+ *         VMM_EINVAL  @pa is misaligned, @count is 0
+ *         VMM_ERANGE  a frame lies outside the window
+ *         VMM_ENOENT  a frame is not managed
+ *         VMM_EBUSY   a frame is in use
+ *         VMM_ENOMEM  the table of ranges is full; see @ranges_spare
+ */
+VMM_NODISCARD int vmm_pmem_offline(
+	struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count);
+
+/**
+ * vmm_pmem_online() - Hand over frames that are offline or new.
+ * @pmem:  The zone.
+ * @pa:    The first address, a multiple of VMM_PAGE_SIZE.
+ * @count: Frames, not 0.
+ *
+ * For memory that was plugged into a hole of the window, and for what went
+ * offline. They are managed and free afterwards. Memory outside the window
+ * becomes a zone of its own.
+ *
+ * Cost:   O(ranges + blocks).
+ * Return: VMM_OK, or
+ *         VMM_EINVAL  @pa is misaligned, @count is 0
+ *         VMM_ERANGE  a frame lies outside the window
+ *         VMM_EEXIST  a frame is managed, or of a kind that waits for
+ *                     vmm_pmem_release(), or permanent
+ *         VMM_ENOMEM  the table of ranges is full; see @ranges_spare
+ */
+VMM_NODISCARD int vmm_pmem_online(
+	struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count);
+
+/* A stretch of frames in use, for vmm_pmem_next_used(). */
+struct vmm_pmem_used {
+	vmm_pa_t pa;
+	uint64_t count;
+};
+
+/**
+ * vmm_pmem_next_used() - Step through the frames that are in use.
+ * @pmem: The zone.
+ * @used: The step's state and result. To begin, zero it, or set pa to the page
+ *        to begin with and count to 0.
+ *
+ * What is in use is what the zone's users owe it: walk it to find leaks, or to
+ * empty a range. Results are maximal stretches within one managed range.
+ * Changing the zone during a walk is allowed.
+ *
+ * Cost:   O(ranges + blocks passed).
+ * Return: true with the next stretch; false at the end, and then @used is as it
+ *         was.
+ */
+bool vmm_pmem_next_used(
+	const struct vmm_pmem *pmem, struct vmm_pmem_used *used);
+
+/**
  * vmm_pmem_is_free() - Is the frame that holds an address free?
  * @pmem: The zone.
  * @pa:   Any address.
@@ -377,8 +529,9 @@ bool vmm_pmem_is_free(const struct vmm_pmem *pmem, vmm_pa_t pa);
 struct vmm_pmem_stat {
 	vmm_pa_t base;	    /* of the window, in bytes */
 	uint64_t count;	    /* of the window, holes included */
-	uint64_t managed;   /* handed over: free + used */
+	uint64_t managed;   /* handed over: free + held + used */
 	uint64_t free;	    /* to be had */
+	uint64_t held;	    /* free, but held back: vmm_pmem_hold() */
 	uint64_t used;	    /* allocated or claimed */
 	uint64_t used_peak; /* the most at a time since init */
 };

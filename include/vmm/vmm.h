@@ -17,6 +17,7 @@
  *   managed     handed over to a zone: free, or in use by the kernel
  *   run         contiguous frames; aligned, if at a multiple of their number
  *   block       512 frames, the aligned 2 MiB
+ *   magazine    a CPU's small stack of free runs in front of a zone
  *
  * Virtual memory (vmem.h, layout.h)
  *   layout      a table of areas: which addresses are for what
@@ -58,6 +59,9 @@
 #include <vmm/layouts.h>
 #include <vmm/memmap.h>
 #include <vmm/pmem.h>
+#include <vmm/pmem_cache.h>
+#include <vmm/pmem_frames.h>
+#include <vmm/pmem_zones.h>
 #include <vmm/port.h>
 #include <vmm/pt.h>
 #include <vmm/rbtree.h>

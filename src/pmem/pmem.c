@@ -47,99 +47,16 @@
  * 6. Above a block, runs are found in the words of set 9, and runs of any
  *    length and place by one pass over the window (pmem_run.c).
  *
- * 7. Not chosen. A buddy system with lists keeps its lists in the free frames
+ * 7. The magazines of pmem_cache.h take and put many runs at a time: one line is
+ *    emptied or filled run by run, and its order is folded once (pmem_bulk.c).
+ *
+ * 8. Not chosen. A buddy system with lists keeps its lists in the free frames
  *    or pays 16 bytes a frame. An upper bound instead of the exact order saves
  *    the folding, but then a request may visit many blocks before it finds that
  *    none fits. A bit a frame was also the choice of LLFree (Wrenger et al.,
  *    USENIX ATC 2023), which searches its trees where we keep sets.
  */
-#include "pmem/pmem_set.h"
-
-/*
- * What follows is compiled three times: for any order below a block's, for
- * single frames, whose shifts and masks are then constants, and for whole
- * blocks, of which only the info and the sets are left.
- */
-
-/* The block for an aligned run of @order <= 9, and the run's place in it. */
-static VMM_ALWAYS_INLINE bool find_in_block(const struct vmm_pmem *pmem,
-	unsigned order, uint64_t *b_out, unsigned *at_out)
-{
-	const uint64_t fit = pmem->nonempty >> order;
-	unsigned have;
-	uint64_t b;
-
-	if (fit == 0)
-		return false;
-	have = order + vmm_ctz(fit);
-	b = order == BLOCK_ORDER ? set_last(pmem, have) : set_first(pmem, have);
-	*b_out = b;
-	/* The line of a whole free block is implied: its first run will do. */
-	*at_out =
-		have == BLOCK_ORDER ? 0 : line_find(pmem_line(pmem, b), order);
-	return true;
-}
-
-/* Take the free aligned run of @order <= 9 at frame @at out of block @b. */
-static VMM_ALWAYS_INLINE void take_run(
-	struct vmm_pmem *pmem, uint64_t b, unsigned at, unsigned order)
-{
-	struct block_info *info = pmem_info(pmem, b);
-	uint64_t *line = pmem_line(pmem, b);
-	const unsigned was = info->order;
-	const unsigned free = info->free - (1U << order);
-	unsigned now = was;
-	bool broken;
-
-	VMM_ASSERT(info->free >= 1U << order);
-	if (order == BLOCK_ORDER) {
-		now = ORDER_NONE;
-	} else if (was == BLOCK_ORDER) {
-		line_fill(line, UINT64_MAX);
-		line_run_flip(line, at, order);
-		now = BLOCK_ORDER - 1; /* the half that the run is not in */
-	} else {
-		broken = line_run_free(line, line_run_at(at, was), was);
-		line_run_flip(line, at, order);
-		if (free == 0)
-			now = ORDER_NONE;
-		else if (broken && was > 0)
-			now = line_order(line);
-	}
-	info->free = (uint16_t)free;
-	info->order = (uint8_t)now;
-	if (now != was)
-		set_move(pmem, b, was, now);
-	pmem->free -= UINT64_C(1) << order;
-}
-
-/* Put the used aligned run of @order <= 9 at frame @at back into block @b. */
-static VMM_ALWAYS_INLINE void put_run(
-	struct vmm_pmem *pmem, uint64_t b, unsigned at, unsigned order)
-{
-	struct block_info *info = pmem_info(pmem, b);
-	uint64_t *line = pmem_line(pmem, b);
-	const unsigned was = info->order;
-	unsigned now = order;
-
-	if (order == BLOCK_ORDER) {
-		VMM_ASSERT(info->free == 0);
-	} else if (info->free == 0) {
-		line_fill(line, 0);
-		line_run_flip(line, at, order);
-	} else {
-		line_run_flip(line, at, order);
-		now = was > order ? was : order;
-		while (now < BLOCK_ORDER &&
-			line_run_free(line, line_run_at(at, now + 1), now + 1))
-			now++;
-	}
-	info->free = (uint16_t)(info->free + (1U << order));
-	info->order = (uint8_t)now;
-	if (now != was)
-		set_move(pmem, b, was, now);
-	pmem->free += UINT64_C(1) << order;
-}
+#include "pmem/pmem_take.h"
 
 bool vmm_pmem_find(
 	const struct vmm_pmem *pmem, unsigned order, vmm_pfn_t *pfn_out)
@@ -218,9 +135,18 @@ int vmm_pmem_free_range(struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count)
 	if (!vmm_pmem_all_used(pmem, pfn, count))
 		return VMM_EEXIST;
 	vmm_pmem_put(pmem, pfn, count);
-	VMM_ASSERT(pmem->free <= pmem->managed);
+	VMM_ASSERT(pmem->free + pmem->held <= pmem->managed);
 	VMM_ASSERT_SLOW(vmm_pmem_check(pmem) == VMM_OK);
 	return VMM_OK;
+}
+
+/*
+ * Blocks that need a closer look: frames of a mixed one may not be managed,
+ * and what comes back to one that is held back stays there.
+ */
+static int free_run_flagged(struct vmm_pmem *pmem, vmm_pa_t pa, unsigned order)
+{
+	return vmm_pmem_free_range(pmem, pa, UINT64_C(1) << order);
 }
 
 static VMM_ALWAYS_INLINE int free_run(
@@ -237,15 +163,14 @@ static VMM_ALWAYS_INLINE int free_run(
 		return VMM_ERANGE;
 	b = pmem_block_of(pmem, pfn);
 	info = pmem_info(pmem, b);
-	if (VMM_UNLIKELY(info->mixed != 0) &&
-		!vmm_pmem_managed(pmem, pfn, UINT64_C(1) << order))
-		return VMM_ENOENT;
+	if (VMM_UNLIKELY(info->flags != 0))
+		return free_run_flagged(pmem, pa, order);
 	if (info->free != 0 &&
 		(info->free == BLOCK_FRAMES || order == BLOCK_ORDER ||
 			!line_run_used(pmem_line(pmem, b), at, order)))
 		return VMM_EEXIST;
 	put_run(pmem, b, at, order);
-	VMM_ASSERT(pmem->free <= pmem->managed);
+	VMM_ASSERT(pmem->free + pmem->held <= pmem->managed);
 	VMM_ASSERT_SLOW(vmm_pmem_check(pmem) == VMM_OK);
 	return VMM_OK;
 }
@@ -271,7 +196,8 @@ int vmm_pmem_claim(struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count)
 
 	if (err != VMM_OK)
 		return err;
-	if (!vmm_pmem_all_free(pmem, pfn, count))
+	if (!vmm_pmem_all_free(pmem, pfn, count) ||
+		vmm_pmem_any_held(pmem, pfn, count))
 		return VMM_EBUSY;
 	vmm_pmem_take(pmem, pfn, count);
 	pmem_note_peak(pmem);
@@ -283,5 +209,6 @@ bool vmm_pmem_is_free(const struct vmm_pmem *pmem, vmm_pa_t pa)
 {
 	const vmm_pfn_t pfn = vmm_pa_to_pfn(pa);
 
-	return pmem_has(pmem, pfn, 1) && vmm_pmem_all_free(pmem, pfn, 1);
+	return pmem_has(pmem, pfn, 1) && vmm_pmem_all_free(pmem, pfn, 1) &&
+	       !vmm_pmem_any_held(pmem, pfn, 1);
 }

@@ -89,20 +89,45 @@ static void part_flip(
 	free = to_free ? free + count : free - count;
 	if (free > 0)
 		order = line_order(line);
-	set_move(pmem, b, info->order, order);
+	if ((info->flags & BLOCK_HELD) != 0)
+		pmem->held += count;
+	else
+		set_move(pmem, b, info->order, order);
 	info->free = (uint16_t)free;
 	info->order = (uint8_t)order;
 }
 
-/* Write the infos of @count whole blocks; whether they are mixed stays. */
+/*
+ * Write the infos of @count whole blocks. All their frames are managed: they
+ * are none of the mixed ones.
+ */
 static void whole_set(struct vmm_pmem *pmem, uint64_t b, uint64_t count,
 	unsigned free, unsigned order)
 {
+	const struct block_info now = {(uint16_t)free, (uint8_t)order, 0};
 	struct block_info *info = pmem_info(pmem, b);
 
-	for (uint64_t i = 0; i < count; i++) {
-		info[i].free = (uint16_t)free;
-		info[i].order = (uint8_t)order;
+	for (uint64_t i = 0; i < count; i++)
+		info[i] = now;
+}
+
+/* Put back whole blocks, some of which may be held back. */
+static void whole_put(struct vmm_pmem *pmem, uint64_t b, uint64_t count)
+{
+	if (pmem->blocks_held == 0) {
+		whole_set(pmem, b, count, BLOCK_FRAMES, BLOCK_ORDER);
+		vmm_pmem_set_insert_run(pmem, b, count);
+		return;
+	}
+	for (; count > 0; b++, count--) {
+		struct block_info *info = pmem_info(pmem, b);
+
+		info->free = BLOCK_FRAMES;
+		info->order = BLOCK_ORDER;
+		if ((info->flags & BLOCK_HELD) != 0)
+			pmem->held += BLOCK_FRAMES;
+		else
+			set_insert(pmem, BLOCK_ORDER, b);
 	}
 }
 
@@ -123,6 +148,7 @@ void vmm_pmem_take(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count)
 
 	VMM_ASSERT(pmem_has(pmem, pfn, count));
 	VMM_ASSERT(count <= pmem->free);
+	VMM_ASSERT(!vmm_pmem_any_held(pmem, pfn, count));
 	if (head > 0)
 		part_flip(pmem, pfn, head, false);
 	if (whole > 0) {
@@ -136,6 +162,7 @@ void vmm_pmem_take(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count)
 
 void vmm_pmem_put(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count)
 {
+	const uint64_t held = pmem->held;
 	const unsigned head = before_whole(pfn, count);
 	const uint64_t whole = (count - head) / BLOCK_FRAMES;
 	const unsigned tail = (unsigned)((count - head) % BLOCK_FRAMES);
@@ -144,11 +171,10 @@ void vmm_pmem_put(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count)
 	VMM_ASSERT(pmem_has(pmem, pfn, count));
 	if (head > 0)
 		part_flip(pmem, pfn, head, true);
-	if (whole > 0) {
-		whole_set(pmem, b, whole, BLOCK_FRAMES, BLOCK_ORDER);
-		vmm_pmem_set_insert_run(pmem, b, whole);
-	}
+	if (whole > 0)
+		whole_put(pmem, b, whole);
 	if (tail > 0)
 		part_flip(pmem, pfn + count - tail, tail, true);
-	pmem->free += count;
+	/* What went to blocks that are held back is not to be had. */
+	pmem->free += count - (pmem->held - held);
 }

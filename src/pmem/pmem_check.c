@@ -10,8 +10,10 @@
 
 /* What is carried from block to block. */
 struct tally {
-	uint32_t range;		    /* the first that ends above the block */
-	uint64_t free;		    /* frames so far */
+	uint32_t range; /* the first that ends above the block */
+	uint64_t free;	/* frames so far */
+	uint64_t held;	/* ... of blocks that are held back */
+	uint64_t blocks_held;
 	uint64_t bits[ORDER_COUNT]; /* the bottom word of each set */
 };
 
@@ -58,7 +60,7 @@ static bool ranges_ok(const struct vmm_pmem *pmem)
 		if (r->count == 0 || r->first < end ||
 			!pmem_has(pmem, r->first, r->count))
 			return false;
-		if (r->kind >= VMM_MEM_KIND_COUNT || r->unused != 0)
+		if (r->kind > RANGE_OFFLINE || r->unused != 0)
 			return false;
 		if (i > 0 && r->first == end && r->kind == r[-1].kind)
 			return false;
@@ -118,14 +120,17 @@ static bool block_ok(const struct vmm_pmem *pmem, uint64_t b, struct tally *t)
 	const struct block_info info = *pmem_info(pmem, b);
 	uint64_t managed[LINE_WORDS];
 	bool mixed;
+	bool held;
 
 	managed_bits(pmem, b, t, managed);
 	mixed = line_count(managed) != BLOCK_FRAMES;
-	t->free += info.free;
-	if (info.order < ORDER_COUNT)
+	held = (info.flags & BLOCK_HELD) != 0;
+	t->blocks_held += held ? 1 : 0;
+	*(held ? &t->held : &t->free) += info.free;
+	if (info.order < ORDER_COUNT && !held)
 		t->bits[info.order] |= UINT64_C(1) << ((b + pmem->skew) % 64);
 
-	if (info.mixed != (mixed ? 1 : 0))
+	if ((info.flags & ~BLOCK_HELD) != (mixed ? BLOCK_MIXED : 0))
 		return false;
 	if (info.free == 0)
 		return info.order == ORDER_NONE;
@@ -207,9 +212,11 @@ int vmm_pmem_check(const struct vmm_pmem *pmem)
 	if (pmem->nonempty >> ORDER_COUNT != 0)
 		return VMM_ECORRUPT;
 	/* I5 */
-	if (t.free != pmem->free || pmem->free > pmem->managed)
+	if (t.free != pmem->free || t.held != pmem->held ||
+		t.blocks_held != pmem->blocks_held ||
+		t.free + t.held > pmem->managed)
 		return VMM_ECORRUPT;
-	if (pmem->used_peak < pmem->managed - pmem->free ||
+	if (pmem->used_peak < pmem->managed - pmem->free - pmem->held ||
 		pmem->used_peak > pmem->count)
 		return VMM_ECORRUPT;
 	return VMM_OK;

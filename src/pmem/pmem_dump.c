@@ -9,7 +9,8 @@ void vmm_pmem_stat(const struct vmm_pmem *pmem, struct vmm_pmem_stat *stat_out)
 	stat_out->count = pmem->count;
 	stat_out->managed = pmem->managed;
 	stat_out->free = pmem->free;
-	stat_out->used = pmem->managed - pmem->free;
+	stat_out->held = pmem->held;
+	stat_out->used = pmem->managed - pmem->free - pmem->held;
 	stat_out->used_peak = pmem->used_peak;
 }
 
@@ -42,11 +43,13 @@ void vmm_pmem_runs(const struct vmm_pmem *pmem, struct vmm_pmem_runs *runs_out)
 {
 	*runs_out = (struct vmm_pmem_runs){{0}};
 	for (uint64_t b = 0; b < pmem->blocks; b++) {
-		const unsigned free = pmem_info(pmem, b)->free;
+		const struct block_info *info = pmem_info(pmem, b);
 
-		if (free == BLOCK_FRAMES)
+		if (info->free == 0 || (info->flags & BLOCK_HELD) != 0)
+			continue;
+		if (info->free == BLOCK_FRAMES)
 			runs_out->runs[BLOCK_ORDER]++;
-		else if (free != 0)
+		else
 			add_line(pmem_line(pmem, b), runs_out->runs);
 	}
 }
@@ -59,6 +62,13 @@ static void dump_frames(
 	vmm_text_str(sink, " frames ");
 	vmm_text_size(sink, frames << VMM_PAGE_SHIFT, 12);
 	vmm_text_str(sink, "\n");
+}
+
+static const char *range_name(uint32_t kind)
+{
+	if (kind == VMM_MEM_FREE)
+		return "managed";
+	return kind == RANGE_OFFLINE ? "offline" : vmm_mem_kind_name(kind);
 }
 
 static void dump_ranges(
@@ -74,9 +84,7 @@ static void dump_ranges(
 		vmm_text_str(sink, " ");
 		vmm_text_size(sink, size, 10);
 		vmm_text_str(sink, "  ");
-		vmm_text_str(sink, r->kind == VMM_MEM_FREE
-					   ? "managed"
-					   : vmm_mem_kind_name(r->kind));
+		vmm_text_str(sink, range_name(r->kind));
 		vmm_text_str(sink, "\n");
 	}
 }
@@ -105,6 +113,8 @@ void vmm_pmem_dump(const struct vmm_pmem *pmem, const struct vmm_sink *sink)
 	dump_frames(sink, "window", stat.count);
 	dump_frames(sink, "managed", stat.managed);
 	dump_frames(sink, "free", stat.free);
+	if (stat.held != 0)
+		dump_frames(sink, "held back", stat.held);
 	dump_frames(sink, "used", stat.used);
 	dump_frames(sink, "used peak", stat.used_peak);
 	dump_runs(pmem, sink);

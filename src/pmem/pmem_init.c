@@ -23,8 +23,10 @@
 struct survey {
 	vmm_pfn_t low; /* the window as asked for: [low, end) */
 	vmm_pfn_t end;
-	vmm_pfn_t first; /* the first frame of RAM in it */
-	uint64_t count;	 /* up to the last */
+	vmm_pfn_t first;      /* the first frame of RAM in it */
+	uint64_t count;	      /* up to the last */
+	uint64_t offline_low; /* frames of the window without RAM at its */
+	uint64_t offline_end; /* ends, if it is kept as it was asked for */
 	uint32_t ranges;
 };
 
@@ -58,7 +60,9 @@ static int survey(const struct vmm_memmap *map,
 	struct vmm_mem_frames walk = {0};
 	struct frame_range r;
 
-	if (min > last)
+	const bool keep = config != NULL && config->keep_window;
+
+	if (min > last || (keep && config->last == 0))
 		return VMM_EINVAL;
 	*s = (struct survey){0};
 	/* Only whole frames; neither rounding can wrap. */
@@ -70,7 +74,17 @@ static int survey(const struct vmm_memmap *map,
 		s->count = r.first + r.count - s->first;
 		s->ranges++;
 	}
-	return s->ranges != 0 ? VMM_OK : VMM_ENOENT;
+	if (!keep)
+		return s->ranges != 0 ? VMM_OK : VMM_ENOENT;
+	if (s->low >= s->end)
+		return VMM_ENOENT;
+	s->offline_low = s->ranges == 0 ? s->end - s->low : s->first - s->low;
+	s->offline_end = s->ranges == 0 ? 0 : s->end - (s->first + s->count);
+	s->ranges += s->offline_low != 0 ? 1 : 0;
+	s->ranges += s->offline_end != 0 ? 1 : 0;
+	s->first = s->low;
+	s->count = s->end - s->low;
+	return VMM_OK;
 }
 
 void vmm_pmem_layout(struct vmm_pmem *pmem)
@@ -145,7 +159,7 @@ static int plan(const struct survey *s, const struct vmm_pmem_config *config,
 
 static void clear(struct vmm_pmem *pmem)
 {
-	const struct block_info nothing = {0, ORDER_NONE, 1};
+	const struct block_info nothing = {0, ORDER_NONE, BLOCK_MIXED};
 	struct block_info *infos = pmem_info(pmem, 0);
 	uint64_t *sets = pmem_set(pmem, 0);
 
@@ -153,6 +167,14 @@ static void clear(struct vmm_pmem *pmem)
 		infos[b] = nothing;
 	for (uint64_t w = 0; w < pmem->set_words * ORDER_COUNT; w++)
 		sets[w] = 0;
+}
+
+static void add_offline(struct vmm_pmem *pmem, vmm_pfn_t first, uint64_t count)
+{
+	const struct frame_range r = {first, count, RANGE_OFFLINE, 0};
+
+	if (count != 0)
+		pmem_ranges(pmem)[pmem->ranges_count++] = r;
 }
 
 int vmm_pmem_init(struct vmm_pmem *pmem, const struct vmm_memmap *map,
@@ -180,8 +202,10 @@ int vmm_pmem_init(struct vmm_pmem *pmem, const struct vmm_memmap *map,
 	*pmem = zone;
 	pmem->meta = meta;
 	clear(pmem);
+	add_offline(pmem, s.first, s.offline_low);
 	while (next(map, &s, &walk, &r))
 		pmem_ranges(pmem)[pmem->ranges_count++] = r;
+	add_offline(pmem, s.first + s.count - s.offline_end, s.offline_end);
 	VMM_ASSERT(pmem->ranges_count == s.ranges);
 	(void)vmm_pmem_hand_over(pmem, VMM_MEM_FREE);
 	VMM_ASSERT_SLOW(vmm_pmem_check(pmem) == VMM_OK);

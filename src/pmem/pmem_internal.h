@@ -20,8 +20,14 @@
 struct block_info {
 	uint16_t free; /* frames, 0 to 512; at both ends the line is implied */
 	uint8_t order; /* of the largest free aligned run, or ORDER_NONE */
-	uint8_t mixed; /* 1: not every frame of the block is managed */
+	uint8_t flags; /* BLOCK_MIXED, BLOCK_HELD */
 };
+
+#define BLOCK_MIXED 1U /* not every frame of the block is managed */
+#define BLOCK_HELD  2U /* in no set: its free frames are not to be had */
+
+/* The kind of frames that were taken offline; one more than the map's. */
+#define RANGE_OFFLINE VMM_MEM_KIND_COUNT
 
 /* A range of RAM in the window. Kind VMM_MEM_FREE stands for managed. */
 struct frame_range {
@@ -106,12 +112,37 @@ void vmm_pmem_put(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count);
 bool vmm_pmem_managed(
 	const struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count);
 uint64_t vmm_pmem_hand_over(struct vmm_pmem *pmem, enum vmm_mem_kind kind);
+/* Make free frames, all managed, a range of another @kind. VMM_ENOMEM: the
+ * table is full, nothing was changed. */
+int vmm_pmem_withdraw(
+	struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count, uint32_t kind);
+/* Make frames of a gap, or offline, managed and free. VMM_EEXIST: they belong
+ * to somebody. */
+int vmm_pmem_bring(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count);
+
+/* pmem_hold.c: does a block that is held back have a part of the frames? */
+bool vmm_pmem_any_held(
+	const struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count);
+void vmm_pmem_unhold_blocks(
+	struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count);
 
 /* pmem.c: the checks of a call that names frames, up to VMM_ENOENT. */
 int vmm_pmem_named(const struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count);
 /* pmem.c: an aligned run of any order; nothing is taken. */
 bool vmm_pmem_find(
 	const struct vmm_pmem *pmem, unsigned order, vmm_pfn_t *pfn_out);
+
+/*
+ * pmem_bulk.c: up to @count aligned runs of @order, as numbers of their first
+ * frames counted from the window's. They are stored downwards from @end, so
+ * that the last one has the lowest address. Returns how many there were: fewer
+ * than @count also if they are scattered, none only if there is none.
+ */
+uint32_t vmm_pmem_take_many(
+	struct vmm_pmem *pmem, unsigned order, uint32_t count, uint32_t *end);
+/* Free @count runs. Wrong ones are refused; returns how many were. */
+uint32_t vmm_pmem_put_many(struct vmm_pmem *pmem, unsigned order,
+	uint32_t count, const uint32_t *at);
 
 /* pmem_run.c: an aligned run above the order of a block. */
 bool vmm_pmem_find_blocks(
@@ -120,7 +151,7 @@ bool vmm_pmem_find_blocks(
 /* To be called when frames were taken. */
 static inline void pmem_note_peak(struct vmm_pmem *pmem)
 {
-	const uint64_t used = pmem->managed - pmem->free;
+	const uint64_t used = pmem->managed - pmem->free - pmem->held;
 
 	if (used > pmem->used_peak)
 		pmem->used_peak = used;

@@ -102,6 +102,42 @@ static inline void line_run_flip(uint64_t *line, unsigned at, unsigned order)
 		words[w] = ~words[w];
 }
 
+/*
+ * All words folded by @order <= 6 at once: no branch depends on what is free,
+ * and compilers find two or four words to a register.
+ */
+static inline uint64_t line_fold_all(
+	const uint64_t *line, unsigned order, uint64_t *words)
+{
+	uint64_t any = 0;
+
+	for (unsigned w = 0; w < LINE_WORDS; w++)
+		words[w] = line[w];
+	for (unsigned k = 0; k < order; k++) {
+		for (unsigned w = 0; w < LINE_WORDS; w++)
+			words[w] &= words[w] >> (1U << k);
+	}
+	for (unsigned w = 0; w < LINE_WORDS; w++) {
+		words[w] &= line_starts(order);
+		any |= words[w];
+	}
+	return any;
+}
+
+/* Is an aligned run of @order <= 8 free? */
+static inline bool line_has(const uint64_t *line, unsigned order)
+{
+	uint64_t words[LINE_WORDS];
+
+	if (VMM_LIKELY(order <= WORD_ORDER))
+		return line_fold_all(line, order, words) != 0;
+	for (unsigned w = 0; w < LINE_WORDS; w += 1U << (order - WORD_ORDER)) {
+		if (line_words_are(line + w, order, UINT64_MAX))
+			return true;
+	}
+	return false;
+}
+
 /* The first free aligned run of @order <= 8; there is one. */
 static inline unsigned line_find(const uint64_t *line, unsigned order)
 {

@@ -8,7 +8,8 @@
  * tell: a bit of 0 is a frame in use or one that was never handed over.
  *
  * To release a kind relabels its entries and merges; that needs no room. To
- * reserve frames inside a range cuts it, which may need two entries more:
+ * reserve frames inside a range, or take them offline, cuts it, which may need
+ * two entries more; to bring them online fills gaps and may need one or two:
  *
  *      [-------- free --------]  ->  [- free -][ perm. ][-- free --]
  */
@@ -75,7 +76,8 @@ static void find_unmixed(struct vmm_pmem *pmem)
 		if (r->kind != VMM_MEM_FREE)
 			continue;
 		for (; pfn < end; pfn += BLOCK_FRAMES)
-			pmem_info(pmem, pmem_block_of(pmem, pfn))->mixed = 0;
+			pmem_info(pmem, pmem_block_of(pmem, pfn))->flags &=
+				(uint8_t)~BLOCK_MIXED;
 	}
 }
 
@@ -125,35 +127,49 @@ static void patch_add(
 			(struct frame_range){first, count, kind, 0};
 }
 
+static vmm_pfn_t range_end(const struct frame_range *r)
+{
+	return r->first + r->count;
+}
+
 /*
- * How the table changes when @count managed frames from @pfn become permanent.
- * Permanent neighbours that touch are drawn into the new entry.
+ * How the table changes when @count frames from @pfn become one range of
+ * @kind, whatever they were: what is left of the ranges at both ends stays,
+ * and a neighbour of the same kind that touches is drawn in. No range inside
+ * has that kind already.
  */
 static void patch_plan(const struct vmm_pmem *pmem, vmm_pfn_t pfn,
-	uint64_t count, struct patch *p)
+	uint64_t count, uint32_t kind, struct patch *p)
 {
 	const struct frame_range *ranges = pmem_ranges(pmem);
 	const uint32_t i = range_at(pmem, pfn);
-	const struct frame_range *r = &ranges[i];
-	const uint64_t before = pfn - r->first;
-	const uint64_t after = r->count - before - count;
+	const vmm_pfn_t end = pfn + count;
+	struct frame_range after = {0};
+	uint32_t j = i;
 
-	*p = (struct patch){.at = i, .old = 1};
-	if (before == 0 && i > 0 && r[-1].kind == VMM_MEM_PERMANENT &&
-		r[-1].first + r[-1].count == pfn) {
+	*p = (struct patch){.at = i};
+	while (j < pmem->ranges_count && ranges[j].first < end)
+		j++;
+	if (j > i && ranges[i].first < pfn) {
+		patch_add(p, ranges[i].first, pfn - ranges[i].first,
+			ranges[i].kind);
+	} else if (i > 0 && ranges[i - 1].kind == kind &&
+		   range_end(&ranges[i - 1]) == pfn) {
 		p->at--;
-		p->old++;
-		pfn = r[-1].first;
-		count += r[-1].count;
+		pfn = ranges[i - 1].first;
+		count = end - pfn;
 	}
-	patch_add(p, r->first, before, VMM_MEM_FREE);
-	if (after == 0 && i + 1 < pmem->ranges_count &&
-		r[1].kind == VMM_MEM_PERMANENT && r[1].first == pfn + count) {
-		p->old++;
-		count += r[1].count;
+	if (j > i && range_end(&ranges[j - 1]) > end) {
+		after.first = end;
+		after.count = range_end(&ranges[j - 1]) - end;
+		after.kind = ranges[j - 1].kind;
+	} else if (j < pmem->ranges_count && ranges[j].kind == kind &&
+		   ranges[j].first == end) {
+		count += ranges[j++].count;
 	}
-	patch_add(p, pfn, count, VMM_MEM_PERMANENT);
-	patch_add(p, pfn + count, after, VMM_MEM_FREE);
+	patch_add(p, pfn, count, kind);
+	patch_add(p, after.first, after.count, after.kind);
+	p->old = j - p->at;
 }
 
 static void patch_apply(struct vmm_pmem *pmem, const struct patch *p)
@@ -175,27 +191,69 @@ static void patch_apply(struct vmm_pmem *pmem, const struct patch *p)
 	pmem->ranges_count = pmem->ranges_count - p->old + p->count;
 }
 
+static bool patch_fits(const struct vmm_pmem *pmem, const struct patch *p)
+{
+	return pmem->ranges_count - p->old + p->count <= pmem->ranges_max;
+}
+
+int vmm_pmem_withdraw(
+	struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count, uint32_t kind)
+{
+	const uint64_t last = pmem_block_of(pmem, pfn + count - 1);
+	struct patch p;
+
+	patch_plan(pmem, pfn, count, kind, &p);
+	if (!patch_fits(pmem, &p))
+		return VMM_ENOMEM;
+	vmm_pmem_unhold_blocks(pmem, pfn, count);
+	vmm_pmem_take(pmem, pfn, count);
+	pmem->managed -= count;
+	patch_apply(pmem, &p);
+	for (uint64_t b = pmem_block_of(pmem, pfn); b <= last; b++)
+		pmem_info(pmem, b)->flags |= BLOCK_MIXED;
+	return VMM_OK;
+}
+
+/* Do the frames belong to no range, or to ranges that are offline? */
+static bool nobodys(const struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count)
+{
+	const struct frame_range *ranges = pmem_ranges(pmem);
+	uint32_t i = range_at(pmem, pfn);
+
+	for (; i < pmem->ranges_count && ranges[i].first < pfn + count; i++) {
+		if (ranges[i].kind != RANGE_OFFLINE)
+			return false;
+	}
+	return true;
+}
+
+int vmm_pmem_bring(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count)
+{
+	struct patch p;
+
+	if (!nobodys(pmem, pfn, count))
+		return VMM_EEXIST;
+	patch_plan(pmem, pfn, count, VMM_MEM_FREE, &p);
+	if (!patch_fits(pmem, &p))
+		return VMM_ENOMEM;
+	patch_apply(pmem, &p);
+	vmm_pmem_put(pmem, pfn, count);
+	pmem->managed += count;
+	find_unmixed(pmem);
+	return VMM_OK;
+}
+
 int vmm_pmem_reserve(struct vmm_pmem *pmem, vmm_pa_t pa, uint64_t count)
 {
 	const vmm_pfn_t pfn = vmm_pa_to_pfn(pa);
-	uint64_t b;
-	struct patch p;
 	int err = vmm_pmem_named(pmem, pa, count);
 
 	if (err != VMM_OK)
 		return err;
-	if (!vmm_pmem_all_free(pmem, pfn, count))
+	if (!vmm_pmem_all_free(pmem, pfn, count) ||
+		vmm_pmem_any_held(pmem, pfn, count))
 		return VMM_EBUSY;
-	patch_plan(pmem, pfn, count, &p);
-	if (pmem->ranges_count - p.old + p.count > pmem->ranges_max)
-		return VMM_ENOMEM;
-
-	vmm_pmem_take(pmem, pfn, count);
-	pmem->managed -= count;
-	patch_apply(pmem, &p);
-	for (b = pmem_block_of(pmem, pfn);
-		b <= pmem_block_of(pmem, pfn + count - 1); b++)
-		pmem_info(pmem, b)->mixed = 1;
+	err = vmm_pmem_withdraw(pmem, pfn, count, VMM_MEM_PERMANENT);
 	VMM_ASSERT_SLOW(vmm_pmem_check(pmem) == VMM_OK);
-	return VMM_OK;
+	return err;
 }

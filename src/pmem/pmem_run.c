@@ -9,17 +9,11 @@
  *    that are all ones. Like single blocks they are taken from the far end.
  *
  * 2. Runs of any length at any place. If the next power of two is free as an
- *    aligned run, its first frames will do. If not, the window is swept once,
- *    and free stretches are followed across words and blocks:
- *
- *        block         block         block
- *        |..##..######|############|###.....#...|
- *               <------- one stretch ------>
- *
- *    The sweep sees every maximal stretch, so what it does not find is not
- *    there. Full and empty blocks cost one look at their info.
+ *    aligned run, its first frames will do. If not, or if the caller bounds the
+ *    place, the window is swept once (pmem_sweep.c).
  */
 #include "pmem/pmem_set.h"
+#include "pmem/pmem_sweep.h"
 
 /* Does word @w of set 9 and those after it hold @count words of ones? */
 static bool words_full(const uint64_t *words, uint64_t w, uint64_t count)
@@ -81,163 +75,124 @@ bool vmm_pmem_find_blocks(
 	return false;
 }
 
-/* A sweep: the stretch being followed, and the best that has ended. */
-struct sweep {
-	uint64_t want; /* stop at a stretch of so many frames */
-	uint64_t align;
-	vmm_pfn_t first; /* of the stretch; count 0: none */
-	uint64_t count;
-	vmm_pfn_t best; /* aligned */
-	uint64_t best_count;
-};
-
-/* Take note of the stretch. True if it is long enough. */
-static bool sweep_note(struct sweep *s)
-{
-	const vmm_pfn_t start = vmm_align_up(s->first, s->align);
-	const uint64_t lost = start - s->first;
-
-	if (lost >= s->count || s->count - lost <= s->best_count)
-		return false;
-	s->best = start;
-	s->best_count = s->count - lost;
-	return s->best_count >= s->want;
-}
-
-/* The next @count frames are free. */
-static bool sweep_free(struct sweep *s, vmm_pfn_t pfn, uint64_t count)
-{
-	if (s->count == 0)
-		s->first = pfn;
-	s->count += count;
-	return sweep_note(s);
-}
-
-/* One word of a line, whose bit 0 is frame @pfn. At most 33 stretches. */
-static bool sweep_word(struct sweep *s, vmm_pfn_t pfn, uint64_t word)
-{
-	unsigned at = 0;
-
-	if (word == UINT64_MAX)
-		return sweep_free(s, pfn, 64);
-	while (word != 0) {
-		const unsigned gap = vmm_ctz(word);
-		unsigned ones;
-
-		if (gap > 0)
-			s->count = 0;
-		word >>= gap;
-		at += gap;
-		/* Not all ones: above the first gap there are zeros. */
-		ones = vmm_ctz(~word);
-		if (sweep_free(s, pfn + at, ones))
-			return true;
-		word >>= ones;
-		at += ones;
-	}
-	if (at < 64)
-		s->count = 0;
-	return false;
-}
-
-static bool sweep_line(struct sweep *s, vmm_pfn_t pfn, const uint64_t *line)
-{
-	for (unsigned w = 0; w < LINE_WORDS; w++) {
-		if (sweep_word(s, pfn + UINT64_C(64) * w, line[w]))
-			return true;
-	}
-	return false;
-}
-
-/* Sweep the window. On return best_count is the longest, or enough. */
-static void sweep(const struct vmm_pmem *pmem, struct sweep *s)
-{
-	for (uint64_t b = 0; b < pmem->blocks; b++) {
-		const unsigned free = pmem_info(pmem, b)->free;
-		const vmm_pfn_t pfn = pmem_block_pfn(pmem, b);
-		bool found;
-
-		if (free == 0) {
-			s->count = 0;
-			continue;
-		}
-		found = free == BLOCK_FRAMES
-				? sweep_free(s, pfn, BLOCK_FRAMES)
-				: sweep_line(s, pfn, pmem_line(pmem, b));
-		if (found)
-			return;
-	}
-}
-
 /* The least order of which a run holds @count frames; @count > 0. */
 static unsigned order_of(uint64_t count)
 {
 	return count == 1 ? 0 : vmm_log2(count - 1) + 1;
 }
 
-/*
- * Where @count frames are free at a multiple of 2^@align_order; or, as an
- * answer that is too short, the longest stretch there is.
- */
-static uint64_t find_run(const struct vmm_pmem *pmem, uint64_t count,
-	unsigned align_order, vmm_pfn_t *pfn_out)
+/* The last frame and the first of a request's window lie in the zone's. */
+static bool bounded(const struct vmm_pmem *pmem, const struct sweep *s)
 {
-	const unsigned size_order = order_of(count);
-	const unsigned order =
-		size_order > align_order ? size_order : align_order;
-	struct sweep s = {
-		.want = count,
-		.align = UINT64_C(1) << align_order,
-	};
-
-	if (order <= VMM_PMEM_ORDER_MAX && vmm_pmem_find(pmem, order, pfn_out))
-		return count;
-	/* Exactly an aligned run: the sets have said that there is none. */
-	if (size_order == align_order && vmm_is_pow2(count))
-		return 0;
-	sweep(pmem, &s);
-	*pfn_out = s.best;
-	return s.best_count < count ? s.best_count : count;
+	return s->low > pmem->first || s->end - pmem->first < pmem->count ||
+	       s->nocross != 0;
 }
 
-static void take(struct vmm_pmem *pmem, vmm_pfn_t pfn, uint64_t count)
+/* Does the aligned run that the sets propose keep to the bounds? */
+static bool in_bounds(const struct sweep *s, vmm_pfn_t pfn)
 {
-	VMM_ASSERT(vmm_pmem_all_free(pmem, pfn, count));
-	vmm_pmem_take(pmem, pfn, count);
+	if (pfn < s->low || pfn >= s->end || s->end - pfn < s->want)
+		return false;
+	return s->nocross == 0 || pfn % s->nocross + s->want <= s->nocross;
+}
+
+/*
+ * Where the wanted frames are free; or, as an answer that is too short, the
+ * longest stretch there is. Returns its frames.
+ */
+static uint64_t find_run(
+	const struct vmm_pmem *pmem, struct sweep *s, vmm_pfn_t *pfn_out)
+{
+	const unsigned align_order = vmm_log2(s->align);
+	const unsigned size_order = order_of(s->want);
+	const unsigned order =
+		size_order > align_order ? size_order : align_order;
+	const bool free = !bounded(pmem, s);
+
+	if (order <= VMM_PMEM_ORDER_MAX &&
+		vmm_pmem_find(pmem, order, pfn_out) && in_bounds(s, *pfn_out))
+		return s->want;
+	/* Exactly an aligned run: the sets have said that there is none. */
+	if (free && s->least == s->want && size_order == align_order &&
+		vmm_is_pow2(s->want))
+		return 0;
+	vmm_pmem_sweep(pmem, s);
+	*pfn_out = s->best;
+	return s->best_count < s->want ? s->best_count : s->want;
+}
+
+/* A request as the sweep wants it: in frames, with the defaults put in. */
+static int sweep_init(const struct vmm_pmem_request *request, struct sweep *s)
+{
+	const vmm_pa_t last = request->last != 0 ? request->last : UINT64_MAX;
+	const uint64_t nocross = request->nocross;
+
+	if (request->count == 0 || request->count_least > request->count ||
+		request->align_order > VMM_PMEM_ORDER_MAX ||
+		request->min > last)
+		return VMM_EINVAL;
+	if (nocross != 0 && (!vmm_is_pow2(nocross) || nocross < VMM_PAGE_SIZE))
+		return VMM_EINVAL;
+	*s = (struct sweep){
+		.want = request->count,
+		.least = request->count_least != 0 ? request->count_least
+						   : request->count,
+		.align = UINT64_C(1) << request->align_order,
+		.nocross = vmm_pa_to_pfn(nocross),
+	};
+	/* Only whole frames; neither rounding can wrap. */
+	s->low = request->min == 0 ? 0 : vmm_pa_to_pfn(request->min - 1) + 1;
+	s->end = last == UINT64_MAX ? VMM_PFN_END : vmm_pa_to_pfn(last + 1);
+	if (s->nocross != 0 && s->least > s->nocross)
+		return VMM_EINVAL;
+	if (s->nocross != 0 && s->want > s->nocross)
+		s->want = s->nocross;
+	return VMM_OK;
+}
+
+int vmm_pmem_xalloc(struct vmm_pmem *pmem,
+	const struct vmm_pmem_request *request, vmm_pa_t *pa_out,
+	uint64_t *count_out)
+{
+	struct sweep s;
+	vmm_pfn_t pfn;
+	uint64_t got;
+	int err = sweep_init(request, &s);
+
+	if (err != VMM_OK)
+		return err;
+	if (s.least > pmem->free)
+		return VMM_ENOMEM;
+	if (s.want > pmem->free)
+		s.want = pmem->free;
+	got = find_run(pmem, &s, &pfn);
+	if (got < s.least)
+		return VMM_ENOMEM;
+	VMM_ASSERT(vmm_pmem_all_free(pmem, pfn, got));
+	VMM_ASSERT(pfn >= s.low && s.end - pfn >= got);
+	vmm_pmem_take(pmem, pfn, got);
 	pmem_note_peak(pmem);
+	*pa_out = vmm_pfn_to_pa(pfn);
+	if (count_out != NULL)
+		*count_out = got;
 	VMM_ASSERT_SLOW(vmm_pmem_check(pmem) == VMM_OK);
+	return VMM_OK;
 }
 
 int vmm_pmem_alloc_run(struct vmm_pmem *pmem, uint64_t count,
 	unsigned align_order, vmm_pa_t *pa_out)
 {
-	vmm_pfn_t pfn;
+	const struct vmm_pmem_request request = {
+		.count = count, .align_order = align_order};
 
-	if (count == 0 || align_order > VMM_PMEM_ORDER_MAX)
-		return VMM_EINVAL;
-	if (count > pmem->free)
-		return VMM_ENOMEM;
-	if (find_run(pmem, count, align_order, &pfn) < count)
-		return VMM_ENOMEM;
-	take(pmem, pfn, count);
-	*pa_out = vmm_pfn_to_pa(pfn);
-	return VMM_OK;
+	return vmm_pmem_xalloc(pmem, &request, pa_out, NULL);
 }
 
 int vmm_pmem_alloc_up_to(struct vmm_pmem *pmem, uint64_t count,
 	vmm_pa_t *pa_out, uint64_t *count_out)
 {
-	vmm_pfn_t pfn;
-	uint64_t got;
+	const struct vmm_pmem_request request = {
+		.count = count, .count_least = 1};
 
-	if (count == 0)
-		return VMM_EINVAL;
-	if (pmem->free == 0)
-		return VMM_ENOMEM;
-	got = find_run(pmem, count < pmem->free ? count : pmem->free, 0, &pfn);
-	VMM_ASSERT(got > 0);
-	take(pmem, pfn, got);
-	*pa_out = vmm_pfn_to_pa(pfn);
-	*count_out = got;
-	return VMM_OK;
+	return vmm_pmem_xalloc(pmem, &request, pa_out, count_out);
 }

@@ -37,6 +37,7 @@ static void rig(void)
 	CHECK_EQ(vmm_pmem_claim(&zone, BASE + 5 * PAGE, 100), VMM_OK);
 	CHECK_EQ(vmm_pmem_alloc(&zone, 9, &pa), VMM_OK);
 	CHECK_EQ(pa, BASE + VMM_MIB(298));
+	CHECK_EQ(vmm_pmem_hold(&zone, BASE + VMM_MIB(4), 512), VMM_OK);
 	CHECK_EQ(zone.levels, 2);
 	CHECK_EQ(vmm_pmem_check(&zone), VMM_OK);
 	good = zone;
@@ -82,7 +83,7 @@ TEST(corrupt_pmem_struct)
 	CHECK_EQ(bits, 8 * (sizeof(zone) - sizeof(zone.meta) - 8));
 	BREAKS(zone.meta = NULL);
 	BREAKS(zone.meta = meta + 8);
-	BREAKS(zone.used_peak = zone.managed - zone.free - 1);
+	BREAKS(zone.used_peak = zone.managed - zone.free - zone.held - 1);
 	BREAKS(zone.used_peak = zone.count + 1);
 	BREAKS(zone.count = 0);
 	BREAKS(zone.count = UINT64_MAX);
@@ -102,7 +103,7 @@ TEST(corrupt_pmem_infos)
 			BREAKS(info->free ^= (uint16_t)(1U << bit));
 		for (unsigned bit = 0; bit < 8; bit++) {
 			BREAKS(info->order ^= (uint8_t)(1U << bit));
-			BREAKS(info->mixed ^= (uint8_t)(1U << bit));
+			BREAKS(info->flags ^= (uint8_t)(1U << bit));
 		}
 	}
 }
@@ -156,7 +157,7 @@ TEST(corrupt_pmem_ranges)
 		}
 	}
 	BREAKS(r[2].kind = VMM_MEM_FREE);
-	BREAKS(r[2].kind = VMM_MEM_KIND_COUNT);
+	BREAKS(r[2].kind = VMM_MEM_KIND_COUNT + 1);
 	BREAKS(r[1].count -= 1; r[2].first -= 1; r[2].count += 1);
 	BREAKS(r[2].first = r[1].first);
 	BREAKS(zone.ranges_count = 0);

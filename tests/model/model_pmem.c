@@ -8,6 +8,7 @@
  */
 #include <vmm/pmem.h>
 
+#include "support/pmem_hotplug.h"
 #include "support/pmem_shape.h"
 #include "support/test.h"
 
@@ -109,9 +110,50 @@ static void do_alloc_up_to(void)
 	CHECK_EQ(count_of(FREE), 0);
 }
 
+/* Demands of every kind, contradictions included. */
+static void do_xalloc(const struct shape *shape)
+{
+	const uint64_t size = frames * PAGE;
+	struct vmm_pmem_request request = {.count = 1 + rng_below(&rng, 40)};
+	vmm_pa_t pa = 1;
+	uint64_t got = 0;
+	uint64_t most;
+	int err;
+
+	if (rng_below(&rng, 2) == 0)
+		request.count_least = 1 + rng_below(&rng, request.count);
+	if (rng_below(&rng, 2) == 0)
+		request.align_order = random_order(shape->order_max);
+	if (rng_below(&rng, 2) == 0)
+		request.min = vmm_pfn_to_pa(first) + rng_below(&rng, size);
+	if (rng_below(&rng, 2) == 0)
+		request.last = vmm_pfn_to_pa(first) + rng_below(&rng, size);
+	if (rng_below(&rng, 2) == 0)
+		request.nocross = PAGE << rng_below(&rng, 10);
+	err = vmm_pmem_xalloc(&zone, &request, &pa, &got);
+	if (request.last != 0 && request.min > request.last) {
+		CHECK_EQ(err, VMM_EINVAL);
+		return;
+	}
+	most = request.count_least != 0 ? request.count_least : request.count;
+	if (request.nocross != 0 && most * PAGE > request.nocross) {
+		CHECK_EQ(err, VMM_EINVAL);
+		return;
+	}
+	if (err == VMM_OK) {
+		CHECK_EQ(got, shadow_most(&request));
+		CHECK_EQ(shadow_at(&request, vmm_pa_to_pfn(pa) - first), got);
+		CHECK(got >= most);
+		remember(pa, got);
+		return;
+	}
+	CHECK_EQ(err, VMM_ENOMEM);
+	CHECK(shadow_most(&request) < most);
+}
+
 static void forget(vmm_pa_t pa, uint64_t count)
 {
-	shadow_set(vmm_pa_to_pfn(pa), count, FREE);
+	shadow_free(vmm_pa_to_pfn(pa), count);
 	used_now -= count;
 }
 
@@ -156,14 +198,6 @@ static void do_free_part(void)
 	skip = rng_below(&rng, live[i].count);
 	free_some(vmm_pfn_to_pa(live[i].pfn + skip),
 		1 + rng_below(&rng, live[i].count - skip));
-}
-
-/* A place that may lie a little outside of the window. */
-static vmm_pa_t random_place(void)
-{
-	const vmm_pfn_t pfn = first - 2 + rng_below(&rng, frames + 4);
-
-	return vmm_pfn_to_pa(pfn) + (rng_below(&rng, 32) == 0 ? 8 : 0);
 }
 
 /* Any place, any length, right or wrong. */
@@ -236,7 +270,7 @@ static void do_release(void)
 	CHECK_EQ(released, count_of(kinds[k].what));
 	for (uint64_t i = 0; i < frames; i++) {
 		if (shadow[i] == kinds[k].what)
-			shadow[i] = FREE;
+			shadow_free(first + i, 1);
 	}
 }
 
@@ -268,7 +302,8 @@ static void compare_counts(void)
 	CHECK_EQ(stat.count, frames);
 	CHECK_EQ(stat.used, used);
 	CHECK_EQ(stat.free, free);
-	CHECK_EQ(stat.managed, free + used);
+	CHECK_EQ(stat.held, count_of(HELD));
+	CHECK_EQ(stat.managed, free + stat.held + used);
 	CHECK_EQ(stat.used_peak, used_peak);
 }
 
@@ -286,18 +321,26 @@ static void step(const struct shape *shape, bool filling)
 	if (dice < 70) {
 		if ((dice < 50) != filling)
 			do_free();
-		else if (dice % 5 < 3)
+		else if (dice % 7 < 3)
 			do_alloc(shape);
-		else if (dice % 5 < 4)
+		else if (dice % 7 < 4)
 			do_alloc_run(shape);
+		else if (dice % 7 < 6)
+			do_xalloc(shape);
 		else
 			do_alloc_up_to();
 	} else if (dice < 80) {
 		do_free_part();
-	} else if (dice < 88) {
+	} else if (dice < 86) {
 		do_free_anything();
-	} else if (dice < 94) {
+	} else if (dice < 90) {
 		do_claim();
+	} else if (dice < 92) {
+		do_hold();
+	} else if (dice < 93) {
+		do_offline();
+	} else if (dice < 95) {
+		do_online();
 	} else if (dice < 96) {
 		do_reserve();
 	} else if (dice < 98) {
@@ -318,10 +361,13 @@ static void drain(void)
 		if (n > 0)
 			free_some(vmm_pfn_to_pa(first + i), n);
 	}
+	CHECK_EQ(vmm_pmem_unhold(&zone, vmm_pfn_to_pa(first), frames), VMM_OK);
+	shadow_hold(first, frames, false);
 	CHECK_EQ(zone.free, zone.managed);
 	compare_counts();
 	shadow_compare_runs(&zone);
 	shadow_compare_bits(&zone);
+	shadow_compare_used(&zone);
 }
 
 /*
@@ -331,14 +377,13 @@ static void drain(void)
 static void step_and_compare(const struct shape *shape, bool filling)
 {
 	const uint64_t before = digest();
-	const uint64_t shadow_before =
-		test_digest(TEST_DIGEST_INIT, shadow, frames);
+	const uint64_t shadow_before = shadow_digest();
 	const unsigned at = meta_at;
 
 	step(shape, filling);
 	if (meta_at != at)
 		return;
-	if (test_digest(TEST_DIGEST_INIT, shadow, frames) == shadow_before)
+	if (shadow_digest() == shadow_before)
 		CHECK_EQ(digest(), before);
 }
 
@@ -372,6 +417,7 @@ static void run(const struct shape *shape)
 		if (i % (small ? 128 : 1024) == 0) {
 			shadow_compare_runs(&zone);
 			shadow_compare_bits(&zone);
+			shadow_compare_used(&zone);
 		}
 		if (i % 5000 == 4999) {
 			drain();

@@ -77,8 +77,9 @@ static inline void make_holes(const struct shape *shape, struct vmm_memmap *map)
 		const uint64_t n = 1 + rng_below(&rng, shape->frames / 8 + 1);
 		const uint64_t at = rng_below(&rng, shape->frames - n + 1);
 
-		if (what != HOLE && shadow_all(first + at, n, FREE)) {
-			shadow_set(first + at, n, (enum shadow)what);
+		if (what != 0 && shadow_all(first + at, n, FREE)) {
+			shadow_set(first + at, n,
+				(enum shadow)(PERMANENT + what - 1));
 			shape_reserve(shape, map, first + at, n, kinds[what]);
 		}
 	}
@@ -95,6 +96,8 @@ static inline void open_zone(const struct shape *shape)
 	frames = shape->frames;
 	vmm_memmap_init(&map, ranges, 256);
 	shadow_set(first, frames, FREE);
+	for (uint64_t i = 0; i < frames; i++)
+		*shadow_held(first + i) = false;
 	if (shape->holes > 0 && frames > 100) {
 		/* A real gap, a quarter in. */
 		const uint64_t low = frames / 4;

@@ -341,3 +341,64 @@ TEST(unit_pmem_frames_alloc_up_to)
 	REFUSED(vmm_pmem_alloc_up_to(&zone, 2, &pa, &n), VMM_ENOMEM);
 	CHECK_EQ(n, 77);
 }
+
+/* A device with 32 address bits, one with borders, and both at once. */
+TEST(unit_pmem_frames_xalloc)
+{
+	const vmm_pa_t cut = VMM_GIB(4);
+	struct vmm_pmem_request request = {.count = 3, .last = cut - 1};
+	vmm_pa_t pa = 1;
+	uint64_t n = 77;
+
+	zone_of(cut - VMM_MIB(4), VMM_MIB(8));
+	CHECK_EQ(vmm_pmem_claim(&zone, cut - VMM_MIB(4), 1020), VMM_OK);
+	CHECK_EQ(vmm_pmem_xalloc(&zone, &request, &pa, NULL), VMM_OK);
+	CHECK_EQ(pa, cut - 4 * PAGE);
+	REFUSED(vmm_pmem_xalloc(&zone, &request, &pa, &n), VMM_ENOMEM);
+	CHECK_EQ(n, 77);
+	request.count_least = 1;
+	CHECK_EQ(vmm_pmem_xalloc(&zone, &request, &pa, &n), VMM_OK);
+	CHECK_EQ(pa, cut - PAGE);
+	CHECK_EQ(n, 1);
+
+	/* Above, in the last frames of a window that ends inside a frame. */
+	request = (struct vmm_pmem_request){.count = 2,
+		.min = cut + 5 * PAGE - 1,
+		.last = cut + 8 * PAGE - 2};
+	CHECK_EQ(vmm_pmem_xalloc(&zone, &request, &pa, &n), VMM_OK);
+	CHECK_EQ(pa, cut + 5 * PAGE);
+	REFUSED(vmm_pmem_xalloc(&zone, &request, &pa, &n), VMM_ENOMEM);
+
+	/* Six frames after frame 7 that cross no multiple of 32 KiB. */
+	request = (struct vmm_pmem_request){
+		.count = 6, .nocross = 8 * PAGE, .min = cut + 7 * PAGE};
+	CHECK_EQ(vmm_pmem_xalloc(&zone, &request, &pa, &n), VMM_OK);
+	CHECK_EQ(pa, cut + 8 * PAGE);
+	/* As many as there can be: a border is never crossed. */
+	request.count = 100;
+	request.count_least = 1;
+	request.align_order = 1;
+	CHECK_EQ(vmm_pmem_xalloc(&zone, &request, &pa, &n), VMM_OK);
+	CHECK_EQ(pa, cut + 16 * PAGE);
+	CHECK_EQ(n, 8);
+}
+
+TEST(unit_pmem_frames_xalloc_refuses)
+{
+	static const struct vmm_pmem_request bad[] = {
+		{.count = 0},
+		{.count = 1, .count_least = 2},
+		{.count = 1, .align_order = VMM_PMEM_ORDER_MAX + 1},
+		{.count = 1, .min = 2 * PAGE, .last = PAGE},
+		{.count = 1, .nocross = PAGE / 2},
+		{.count = 1, .nocross = 3 * PAGE},
+		{.count = 5, .nocross = 4 * PAGE},
+		{.count = 9, .count_least = 5, .nocross = 4 * PAGE},
+	};
+	vmm_pa_t pa = 1;
+	uint64_t n = 1;
+
+	zone_of(BASE, VMM_MIB(8));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		REFUSED(vmm_pmem_xalloc(&zone, &bad[i], &pa, &n), VMM_EINVAL);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* Break what a cache knows; the check must notice. */
+#include "support/pmem_cache_rig.h"
+
+static struct vmm_pmem_cache good;
+static struct vmm_pmem good_zone;
+static unsigned char good_memory[sizeof(cache_memory)];
+static uint8_t good_marks[sizeof(cache_marks)];
+static unsigned char good_meta[sizeof(meta)];
+
+static void copy(void *to, const void *from, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((unsigned char *)to)[i] = ((const unsigned char *)from)[i];
+}
+
+/* Frames, small runs and blocks are parked, and some are handed out. */
+static void rig(void)
+{
+	static const struct vmm_pmem_depth depths[] = {{0, 8}, {3, 4}, {9, 2}};
+	const struct vmm_pmem_cache_config config = {.cpus = 2,
+		.depths = depths,
+		.depths_count = 3,
+		.policy = VMM_PMEM_SPLIT};
+
+	zone_of(BASE, VMM_MIB(16));
+	cache_open(config, true);
+	(void)get(0, 0);
+	(void)get(1, 3);
+	(void)get(0, 9);
+	CHECK_EQ(put(0, get(0, 0), 0), VMM_OK);
+	CHECK_EQ(put(0, get(0, 9), 9), VMM_OK);
+	CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
+	good = cache;
+	good_zone = zone;
+	copy(good_memory, cache_memory, sizeof(good_memory));
+	copy(good_marks, cache_marks, sizeof(good_marks));
+	copy(good_meta, meta, sizeof(good_meta));
+}
+
+static void expect_corrupt(void)
+{
+	CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_ECORRUPT);
+	cache = good;
+	zone = good_zone;
+	copy(cache_memory, good_memory, sizeof(good_memory));
+	copy(cache_marks, good_marks, sizeof(good_marks));
+	copy(meta, good_meta, sizeof(good_meta));
+	CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
+}
+
+#define BREAKS(statement)         \
+	do {                      \
+		statement;        \
+		expect_corrupt(); \
+	} while (0)
+
+/* I1 */
+TEST(corrupt_pmem_cache_stacks)
+{
+	struct vmm_pmem_mag *mag;
+
+	rig();
+	mag = &cpu_of(0)->mags[1];
+	BREAKS(mag->stack[0].top++);
+	BREAKS(mag->stack[0].top--);
+	BREAKS(mag->stack[1].top = mag->stack[1].bottom - 1);
+	BREAKS(mag->stack[1].top = mag->stack[1].end + 1);
+	for (unsigned bit = 0; bit < 32; bit++)
+		BREAKS(mag->stack[0].bottom[0] ^= UINT32_C(1) << bit);
+	BREAKS(mag->stack[0].bottom[0] = mag->stack[0].bottom[1]);
+	BREAKS(mag->stack[0].bottom[0] = mag->stack[1].bottom[0]);
+	BREAKS(mag->order = 1);
+	BREAKS(mag->order = 99);
+	mag = &cpu_of(1)->mags[2];
+	BREAKS(mag->stack[0].bottom[0] += 1);
+	BREAKS(cpu_of(1)->taken = 1);
+	BREAKS(cpu_of(0)->mags[0].stack[0].end = mag->stack[0].end);
+	BREAKS(cpu_of(0)->marks++);
+	BREAKS(cpu_of(0)->cache = NULL);
+	/* A parked frame that is free in the zone. */
+	mag = &cpu_of(0)->mags[1];
+	BREAKS(CHECK_EQ(
+		vmm_pmem_free(&zone,
+			BASE + vmm_pfn_to_pa(mag->stack[0].bottom[0]), 0),
+		VMM_OK));
+	/* The zone itself. */
+	BREAKS(zone.free++);
+}
+
+/* I2 and I3: every bit of every mark of the first block, and of blocks. */
+TEST(corrupt_pmem_cache_marks)
+{
+	rig();
+	for (unsigned at = 0; at < 520; at++) {
+		const uint8_t mark = cache.marks[at];
+
+		BREAKS(cache.marks[at] = mark == 0 ? 2 : 0);
+		BREAKS(cache.marks[at] = mark ^ 1);
+		BREAKS(cache.marks[at] = 0xff);
+	}
+	for (unsigned b = 0; b < zone.blocks; b++) {
+		BREAKS(cache.known[b]++);
+		BREAKS(cache.marks[zone.count + b] = 1);
+		BREAKS(cache.marks[zone.count + b] ^=
+			VMM_PMEM_MARK_PARKED(9) ^ VMM_PMEM_MARK_USER(3));
+	}
+}
