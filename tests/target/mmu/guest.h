@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine whose RAM we share and whose MMU walks the tables that we build in
+ * it. It runs a few instructions, up to where paging is on, and is then stopped
+ * for good; from there on the tables are ours to change.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include "monitor.h"
+
+#include <vmm/pt.h>
+
+#define GUEST_RAM_SIZE	(UINT64_C(16) << 20)
+/* The stub lies below; tables lie from here on, the root first. */
+#define GUEST_TABLES	(UINT64_C(1) << 20)
+#define GUEST_PAGES	1024
+/* Words that the stub reads, by their distance from its start. */
+#define GUEST_ARGUMENTS 256
+
+struct guest {
+	struct monitor monitor;
+	const struct vmm_pt_format *format;
+	uint8_t *ram;	  /* the host's view of it */
+	vmm_pa_t ram_pa;  /* where the guest sees it */
+	unsigned pa_bits; /* that the machine has, or the format if fewer */
+	struct vmm_pages pages; /* a source of tables, with junk in them */
+	uint32_t pages_used;
+	uint8_t used[GUEST_PAGES];
+};
+
+/* Start a machine for @format and stop it where its MMU uses the root. */
+void guest_start(struct guest *guest, const struct vmm_pt_format *format);
+
+/* The machine's root, as a new and empty table. */
+void guest_table(struct guest *guest, struct vmm_pt *pt);
+
+void guest_end(struct guest *guest);
+
+#endif /* GUEST_H */

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * QEMU's MMU reads our tables. Each round builds a small random table in the
+ * RAM of a guest, with ranges at every edge that the format has, and asks the
+ * guest's MMU where addresses lead: inside, at and just outside every range.
+ * Three must agree: a list of what was asked for, vmm_pt_translate(), and QEMU.
+ *
+ * The monitor asks as a load, and the guest may load from every page (SUM and
+ * MXR): permissions are judged elsewhere, by accesses.
+ */
+#include "extents.h"
+#include "guest.h"
+
+#include "support/test.h"
+
+#define TABLES	    2000 /* per format; times the factor */
+#define CHANGES	    10	 /* of one table, at most */
+#define QUESTIONS   14	 /* about one table, at most */
+#define PAGES_APART 600	 /* of a range whose addresses fit no superpage */
+#define UNITS_MAX   5
+
+struct judge {
+	struct guest guest;
+	struct vmm_pt pt;
+	struct extents extents;
+	struct rng rng;
+	vmm_va_t anchors[6];
+	uint64_t questions;
+	uint64_t mapped; /* questions of which the answer was an address */
+};
+
+struct range {
+	vmm_va_t va;
+	uint64_t size;
+	vmm_pa_t pa;
+	unsigned level; /* of the unit that it was made of */
+};
+
+static const struct vmm_pt_format *format_of(const struct judge *judge)
+{
+	return judge->guest.format;
+}
+
+/* Bits above the format's, as its canonical addresses have them. */
+static vmm_va_t canonical(const struct vmm_pt_format *format, vmm_va_t va)
+{
+	const unsigned unused = 64u - format->va_bits;
+
+	if (format->sign_extended)
+		return (vmm_va_t)((int64_t)(va << unused) >> unused);
+	return va << unused >> unused;
+}
+
+/* The edges of the address space and two places in it. */
+static void choose_anchors(struct judge *judge)
+{
+	const struct vmm_pt_format *format = format_of(judge);
+	const vmm_va_t half = UINT64_C(1) << (format->va_bits - 1);
+
+	judge->anchors[0] = 0;
+	judge->anchors[1] = half;
+	judge->anchors[2] = canonical(format, half);
+	judge->anchors[3] = format->sign_extended ? 0 : 2 * half;
+	for (size_t i = 4; i < 6; i++)
+		judge->anchors[i] = canonical(format, rng_next(&judge->rng));
+}
+
+/* -@limit to @limit */
+static uint64_t around(struct rng *rng, uint64_t limit)
+{
+	return rng_below(rng, 2 * limit + 1) - limit;
+}
+
+/* A range near an anchor; it may well be none that can be mapped. */
+static struct range choose_range(struct judge *judge)
+{
+	const struct vmm_pt_format *format = format_of(judge);
+	struct rng *rng = &judge->rng;
+	struct range range;
+	uint64_t unit;
+
+	range.level = (unsigned)rng_below(rng, format->leaf_level_max + 1u);
+	unit = vmm_pt_leaf_size(range.level);
+	range.va = vmm_align_down(judge->anchors[rng_below(rng, 6)], unit) +
+		   around(rng, UNITS_MAX) * unit;
+	range.size = (1 + rng_below(rng, UNITS_MAX)) * unit;
+	if (rng_below(rng, 2) == 0)
+		range.va += around(rng, 4) * VMM_PAGE_SIZE;
+	if (rng_below(rng, 2) == 0)
+		range.size += rng_below(rng, 4) * VMM_PAGE_SIZE;
+	range.pa = vmm_align_down(rng_next(rng), VMM_PAGE_SIZE) >>
+		   (64u - judge->guest.pa_bits);
+	range.pa = vmm_align_down(range.pa, VMM_PAGE_SIZE);
+	if (rng_below(rng, 4) != 0)
+		range.pa = vmm_align_down(range.pa, unit) + range.va % unit;
+	else if (range.size > PAGES_APART * VMM_PAGE_SIZE)
+		range.size = PAGES_APART * VMM_PAGE_SIZE;
+	return range;
+}
+
+/* Is it a range of addresses that the format translates? */
+static bool is_good(const struct vmm_pt_format *format, struct range range)
+{
+	const vmm_va_t last = vmm_range_last(range.va, range.size);
+
+	return vmm_range_ok(range.va, range.size) &&
+	       canonical(format, range.va) == range.va &&
+	       canonical(format, last) == last &&
+	       (!format->sign_extended || range.va >> 63 == last >> 63);
+}
+
+static unsigned choose_prot(struct judge *judge)
+{
+	const unsigned any = VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC;
+	unsigned prot;
+
+	do
+		prot = (unsigned)rng_next(&judge->rng) &
+		       format_of(judge)->prot_allowed;
+	while ((prot & any) == 0);
+	return prot;
+}
+
+static void map(struct judge *judge)
+{
+	const struct range range = choose_range(judge);
+	const unsigned prot = choose_prot(judge);
+	const unsigned pa_bits = judge->guest.pa_bits;
+	int wanted = VMM_OK;
+
+	/* Beyond what the machine has, which need not be all of the format. */
+	if ((range.pa + range.size - 1) >> pa_bits != 0 &&
+		pa_bits < format_of(judge)->pa_bits)
+		return;
+	if (!is_good(format_of(judge), range) ||
+		(range.pa + range.size - 1) >> pa_bits != 0)
+		wanted = VMM_ERANGE;
+	else if (extents_mapped(&judge->extents, range.va, range.size) != 0)
+		wanted = VMM_EEXIST;
+	CHECK_EQ(vmm_pt_map(&judge->pt, range.va, range.pa, range.size, prot,
+			 NULL),
+		wanted);
+	if (wanted == VMM_OK)
+		extents_add(&judge->extents,
+			(struct extent){range.va, range.size, range.pa, prot});
+}
+
+/* A range that is mapped if possible: within one that is. */
+static struct range choose_mapped(struct judge *judge)
+{
+	struct rng *rng = &judge->rng;
+	const struct extent *extent;
+	struct range range = choose_range(judge);
+	uint64_t unit = vmm_pt_leaf_size(range.level);
+
+	if (judge->extents.count == 0 || rng_below(rng, 8) == 0)
+		return range;
+	extent = &judge->extents.list[rng_below(rng, judge->extents.count)];
+	if (unit > extent->size)
+		unit = VMM_PAGE_SIZE;
+	range.size = unit * (1 + rng_below(rng, extent->size / unit));
+	range.va = extent->va +
+		   vmm_align_down(rng_below(rng, extent->size - range.size + 1),
+			   VMM_PAGE_SIZE);
+	return range;
+}
+
+/* Unmap if @prot is 0, else protect. */
+static void change(struct judge *judge, unsigned prot)
+{
+	const struct range range = choose_mapped(judge);
+	struct vmm_tlb_gather gather;
+	int wanted = VMM_OK;
+	int got;
+
+	if (!is_good(format_of(judge), range))
+		wanted = VMM_ERANGE;
+	else if (extents_mapped(&judge->extents, range.va, range.size) !=
+		 range.size)
+		wanted = VMM_ENOENT;
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	got = prot == 0
+		      ? vmm_pt_unmap(&judge->pt, range.va, range.size, &gather)
+		      : vmm_pt_protect(&judge->pt, range.va, range.size, prot,
+				&gather);
+	CHECK_EQ(got, wanted);
+	/* The guest is stopped: there is nobody to flush. */
+	vmm_pt_reap(&judge->pt, &gather);
+	if (wanted == VMM_OK)
+		extents_change(&judge->extents, range.va, range.size, prot);
+}
+
+static void put(const char *text, bool mapped, vmm_pa_t pa)
+{
+	test_puts(text);
+	if (mapped)
+		test_put_hex(pa);
+	else
+		test_puts("nothing");
+}
+
+/* Where does @va lead? All three must say the same. */
+static void ask(struct judge *judge, vmm_va_t va)
+{
+	const struct extent *extent = extents_find(&judge->extents, va);
+	const bool mapped = extent != NULL;
+	const vmm_pa_t wanted = mapped ? extent->pa + (va - extent->va) : 0;
+	vmm_pa_t ours = 0;
+	vmm_pa_t theirs = 0;
+	bool we = vmm_pt_translate(&judge->pt, va, &ours, NULL) == VMM_OK;
+	bool they = monitor_translate(&judge->guest.monitor, va, &theirs);
+
+	judge->questions++;
+	judge->mapped += mapped;
+	if (we == mapped && they == mapped && ours == wanted &&
+		theirs == wanted)
+		return;
+	test_puts(format_of(judge)->name);
+	put(" ", true, va);
+	put(": wanted ", mapped, wanted);
+	put(", translate says ", we, ours);
+	put(", QEMU says ", they, theirs);
+	test_puts("\n");
+	vmm_pt_dump(&judge->pt, &test_sink);
+	test_fail(__FILE__, __LINE__, "they do not agree");
+}
+
+/* Inside, at the ends of and outside what is or was mapped. */
+static void ask_around(struct judge *judge)
+{
+	struct rng *rng = &judge->rng;
+
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		const struct extents *extents = &judge->extents;
+		const struct extent *extent;
+		vmm_va_t va = choose_range(judge).va;
+
+		if (extents->count > 0 && rng_below(rng, 8) != 0) {
+			extent = &extents->list[rng_below(rng, extents->count)];
+			switch (rng_below(rng, 6)) {
+			case 0:
+				va = extent->va;
+				break;
+			case 1:
+				va = extent->va - 1;
+				break;
+			case 2:
+				va = vmm_range_last(extent->va, extent->size);
+				break;
+			case 3:
+				va = extent->va + extent->size;
+				break;
+			default:
+				va = extent->va + rng_below(rng, extent->size);
+			}
+		}
+		ask(judge, va);
+	}
+}
+
+/* Everything goes; then neither a table nor an entry is left. */
+static void clear(struct judge *judge)
+{
+	const struct vmm_pt_format *format = format_of(judge);
+	const uint64_t root_size = UINT64_C(8) << format->root_bits;
+	const vmm_va_t half = UINT64_C(1) << (format->va_bits - 1);
+	struct vmm_tlb_gather gather;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	for (size_t i = 0; i < judge->extents.count; i++) {
+		const struct extent *extent = &judge->extents.list[i];
+
+		CHECK_EQ(vmm_pt_unmap(
+				 &judge->pt, extent->va, extent->size, &gather),
+			VMM_OK);
+	}
+	CHECK_EQ(vmm_pt_prune(&judge->pt, 0, half, &gather), VMM_OK);
+	CHECK_EQ(vmm_pt_prune(
+			 &judge->pt, canonical(format, half), half, &gather),
+		VMM_OK);
+	vmm_pt_reap(&judge->pt, &gather);
+	CHECK_EQ(judge->pt.table_count, 1);
+	for (uint64_t at = 0; at < root_size; at++)
+		CHECK(judge->guest.ram[GUEST_TABLES + at] == 0);
+	judge->extents.count = 0;
+	vmm_pt_fini(&judge->pt);
+}
+
+static void report(const struct judge *judge)
+{
+	test_puts(format_of(judge)->name);
+	test_puts(": ");
+	test_put_dec(TABLES * test_factor);
+	test_puts(" tables, ");
+	test_put_dec(judge->questions);
+	test_puts(" questions, of them mapped ");
+	test_put_dec(judge->mapped);
+	test_puts("\n");
+}
+
+static void judge_format(const struct vmm_pt_format *format)
+{
+	static struct judge judge;
+
+	guest_start(&judge.guest, format);
+	judge.rng.state = test_seed;
+	judge.questions = 0;
+	judge.mapped = 0;
+	judge.extents.count = 0;
+	for (uint64_t i = 0; i < TABLES * test_factor; i++) {
+		uint64_t changes = 1 + rng_below(&judge.rng, CHANGES);
+
+		guest_table(&judge.guest, &judge.pt);
+		choose_anchors(&judge);
+		while (changes-- > 0) {
+			switch (rng_below(&judge.rng, 4)) {
+			case 0:
+				change(&judge, 0);
+				break;
+			case 1:
+				change(&judge, choose_prot(&judge));
+				break;
+			default:
+				map(&judge);
+			}
+		}
+		CHECK_EQ(vmm_pt_check(&judge.pt), VMM_OK);
+		ask_around(&judge);
+		clear(&judge);
+	}
+	guest_end(&judge.guest);
+	report(&judge);
+	/* Most questions must have been worth asking. */
+	CHECK(judge.mapped * 3 > judge.questions);
+	CHECK(judge.mapped * 5 < judge.questions * 4);
+}
+
+TEST(target_mmu_sv39)
+{
+	judge_format(&vmm_pt_sv39);
+}
+
+TEST(target_mmu_sv48)
+{
+	judge_format(&vmm_pt_sv48);
+}
+
+TEST(target_mmu_sv57)
+{
+	judge_format(&vmm_pt_sv57);
+}
