@@ -9,17 +9,27 @@
 #include <unistd.h>
 #include <vmm/riscv.h>
 
-/* Offsets of the stub's arguments, in words from GUEST_ARGUMENTS. */
-enum argument { MENVCFG, SATP, HGATP, MSTATUS, ARRIVED };
-
-/* RISC-V Privileged 1.13, 3.1.6 and 3.1.18. */
+/*
+ * RISC-V Privileged 1.13, 3.1.6 and 3.1.18. The guest may read user pages (SUM)
+ * and pages for execution (MXR), so that every page can be asked for.
+ */
 #define MSTATUS_MPP_S (UINT64_C(1) << 11)
-#define MSTATUS_SUM   (UINT64_C(1) << 18) /* may read user pages ... */
-#define MSTATUS_MXR   (UINT64_C(1) << 19) /* ... and those for execution */
+#define MSTATUS_SUM   (UINT64_C(1) << 18)
+#define MSTATUS_MXR   (UINT64_C(1) << 19)
 #define MSTATUS_MPV   (UINT64_C(1) << 39)
 #define MENVCFG_PBMTE (UINT64_C(1) << 62)
 
-#define RISCV_RAM UINT64_C(0x80000000)
+/* Intel SDM 3A, 2.5. */
+#define CR4_PAE	 (UINT64_C(1) << 5)
+#define CR4_LA57 (UINT64_C(1) << 12)
+
+#define RISCV64_RAM UINT64_C(0x80000000)
+/* Where the stub lies that takes the place of the firmware. */
+#define X86_64_ROM  UINT64_C(0xffff0000)
+
+/* What the stub reads, in words from GUEST_ARGUMENTS; the last is its answer. */
+enum argument_riscv64 { MENVCFG, SATP, HGATP, MSTATUS, ARRIVED_RISCV64 };
+enum argument_x86_64 { CR4, CR3, ARRIVED_X86_64 };
 
 static int page_alloc(void *ctx, vmm_pa_t *pa_out)
 {
@@ -59,34 +69,61 @@ void guest_table(struct guest *guest, struct vmm_pt *pt)
 		guest->ram_pa + GUEST_TABLES);
 }
 
-static void load_stub(struct guest *guest, const char *path)
+static uint64_t *arguments(struct guest *guest)
 {
-	FILE *file = fopen(path, "rb");
+	return (uint64_t *)(uintptr_t)(guest->ram + GUEST_ARGUMENTS);
+}
+
+/* The stub goes to the start of RAM, its arguments behind it. */
+static void prepare_riscv64(struct guest *guest)
+{
+	const struct vmm_pt_format *format = guest->format;
+	const uint64_t root = (uint64_t)format->satp_mode
+				      << VMM_RISCV_SATP_MODE_SHIFT |
+			      vmm_pa_to_pfn(guest->ram_pa + GUEST_TABLES);
+	uint64_t *argument = arguments(guest);
+	FILE *file = fopen(VMM_STUBS "/stub_riscv64.bin", "rb");
 
 	CHECK(file != NULL);
 	CHECK(fread(guest->ram, 1, GUEST_ARGUMENTS + 1, file) > 0);
-	CHECK(feof(file));
-	CHECK(fclose(file) == 0);
+	CHECK(feof(file) && fclose(file) == 0);
+	argument[MENVCFG] = MENVCFG_PBMTE;
+	argument[MSTATUS] = MSTATUS_MPP_S | MSTATUS_SUM | MSTATUS_MXR;
+	if (format->sign_extended) {
+		argument[SATP] = root;
+	} else {
+		argument[HGATP] = root;
+		argument[MSTATUS] |= MSTATUS_MPV;
+	}
 }
 
-static volatile uint64_t *argument(struct guest *guest, enum argument index)
+static void prepare_x86_64(struct guest *guest)
 {
-	return (volatile uint64_t *)(uintptr_t)(guest->ram + GUEST_ARGUMENTS) +
-	       index;
+	uint64_t *argument = arguments(guest);
+
+	argument[CR4] =
+		guest->format->levels == 5 ? CR4_PAE | CR4_LA57 : CR4_PAE;
+	argument[CR3] = guest->ram_pa + GUEST_TABLES;
 }
 
 /* Map what the stub runs on, start, wait until it has arrived, and stop. */
-static void run(struct guest *guest, const char *const *argv)
+static void run(
+	struct guest *guest, const char *const *argv, const uint64_t *arrived)
 {
+	const unsigned rwx = VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC;
 	struct vmm_pt pt;
 	int tries = 0;
 
 	guest_table(guest, &pt);
-	CHECK(vmm_pt_map(&pt, guest->ram_pa, guest->ram_pa, VMM_MIB(2),
-		      VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC,
-		      NULL) == VMM_OK);
+	CHECK_EQ(vmm_pt_map(&pt, guest->ram_pa, guest->ram_pa, VMM_MIB(2), rwx,
+			 NULL),
+		VMM_OK);
+	if (guest->ram_pa == 0)
+		CHECK_EQ(vmm_pt_map(&pt, X86_64_ROM, X86_64_ROM, VMM_KIB(64),
+				 rwx, NULL),
+			VMM_OK);
 	monitor_start(&guest->monitor, argv);
-	while (*argument(guest, ARRIVED) == 0) {
+	while (__atomic_load_n(arrived, __ATOMIC_ACQUIRE) == 0) {
 		usleep(1000);
 		if (++tries == 10000)
 			test_fail(__FILE__, __LINE__,
@@ -96,38 +133,48 @@ static void run(struct guest *guest, const char *const *argv)
 	vmm_pt_fini(&pt);
 }
 
-void guest_start(struct guest *guest, const struct vmm_pt_format *format)
+/* RAM for a guest that QEMU can open by the name that @memory receives. */
+static void share_ram(struct guest *guest, char *memory, size_t size)
 {
-	char memory[128];
-	const char *const riscv64[] = {VMM_QEMU_RISCV64, "-machine",
-		"virt,memory-backend=ram", "-cpu", "rv64,svpbmt=on,svnapot=on",
-		"-nodefaults", "-m", "16M", "-object", memory, "-bios", "none",
-		"-display", "none", "-serial", "none", "-monitor", "none",
-		"-qmp", "stdio", NULL};
-	int file;
+	const int file = memfd_create("ram", 0);
 
-	memset(guest, 0, sizeof(*guest));
-	file = memfd_create("ram", 0);
 	CHECK(file >= 0 && ftruncate(file, (off_t)GUEST_RAM_SIZE) == 0);
 	guest->ram = mmap(NULL, GUEST_RAM_SIZE, PROT_READ | PROT_WRITE,
 		MAP_SHARED, file, 0);
 	CHECK(guest->ram != MAP_FAILED);
-	snprintf(memory, sizeof(memory),
+	snprintf(memory, size,
 		"memory-backend-file,id=ram,size=16M,share=on,"
 		"mem-path=/proc/self/fd/%d",
 		file);
+}
+
+#define COMMON                                                             \
+	"-nodefaults", "-m", "16M", "-object", memory, "-display", "none", \
+		"-qmp", "stdio", "-bios"
+
+void guest_start(struct guest *guest, const struct vmm_pt_format *format)
+{
+	const bool x86 = format == &vmm_pt_x86_64 || format == &vmm_pt_la57;
+	char memory[128];
+	const char *const riscv64[] = {VMM_QEMU_RISCV64, "-machine",
+		"virt,memory-backend=ram", "-cpu", "rv64,svpbmt=on,svnapot=on",
+		COMMON, "none", NULL};
+	const char *const x86_64[] = {VMM_QEMU_X86_64, "-machine",
+		"pc,memory-backend=ram", "-cpu", "max", COMMON,
+		VMM_STUBS "/stub_x86_64.bin", NULL};
+
+	memset(guest, 0, sizeof(*guest));
+	share_ram(guest, memory, sizeof(memory));
 	guest->format = format;
 	guest->pages = (struct vmm_pages){page_alloc, page_free, guest};
-	guest->ram_pa = RISCV_RAM;
-	guest->pa_bits = format->pa_bits;
-	load_stub(guest, VMM_STUBS "/stub_riscv64.bin");
-	*argument(guest, MENVCFG) = MENVCFG_PBMTE;
-	*argument(guest, MSTATUS) = MSTATUS_MPP_S | MSTATUS_SUM | MSTATUS_MXR;
-	*argument(guest, SATP) = (uint64_t)format->satp_mode
-					 << VMM_RISCV_SATP_MODE_SHIFT |
-				 vmm_pa_to_pfn(guest->ram_pa + GUEST_TABLES);
-	run(guest, riscv64);
-	close(file);
+	guest->ram_pa = x86 ? 0 : RISCV64_RAM;
+	if (x86) {
+		prepare_x86_64(guest);
+		run(guest, x86_64, arguments(guest) + ARRIVED_X86_64);
+	} else {
+		prepare_riscv64(guest);
+		run(guest, riscv64, arguments(guest) + ARRIVED_RISCV64);
+	}
 }
 
 void guest_end(struct guest *guest)

@@ -21,9 +21,8 @@
 struct guest {
 	struct monitor monitor;
 	const struct vmm_pt_format *format;
-	uint8_t *ram;	  /* the host's view of it */
-	vmm_pa_t ram_pa;  /* where the guest sees it */
-	unsigned pa_bits; /* that the machine has, or the format if fewer */
+	uint8_t *ram;		/* the host's view of it */
+	vmm_pa_t ram_pa;	/* where the guest sees it */
 	struct vmm_pages pages; /* a source of tables, with junk in them */
 	uint32_t pages_used;
 	uint8_t used[GUEST_PAGES];

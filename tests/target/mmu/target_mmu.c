@@ -89,7 +89,7 @@ static struct range choose_range(struct judge *judge)
 	if (rng_below(rng, 2) == 0)
 		range.size += rng_below(rng, 4) * VMM_PAGE_SIZE;
 	range.pa = vmm_align_down(rng_next(rng), VMM_PAGE_SIZE) >>
-		   (64u - judge->guest.pa_bits);
+		   (64u - format_of(judge)->pa_bits);
 	range.pa = vmm_align_down(range.pa, VMM_PAGE_SIZE);
 	if (rng_below(rng, 4) != 0)
 		range.pa = vmm_align_down(range.pa, unit) + range.va % unit;
@@ -111,13 +111,14 @@ static bool is_good(const struct vmm_pt_format *format, struct range range)
 
 static unsigned choose_prot(struct judge *judge)
 {
-	const unsigned any = VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC;
+	const struct vmm_pt_format *format = format_of(judge);
+	const unsigned access = VMM_PT_READ | VMM_PT_WRITE |
+				(format->exec_only ? VMM_PT_EXEC : 0);
 	unsigned prot;
 
 	do
-		prot = (unsigned)rng_next(&judge->rng) &
-		       format_of(judge)->prot_allowed;
-	while ((prot & any) == 0);
+		prot = (unsigned)rng_next(&judge->rng) & format->prot_allowed;
+	while ((prot & access) == 0);
 	return prot;
 }
 
@@ -125,15 +126,10 @@ static void map(struct judge *judge)
 {
 	const struct range range = choose_range(judge);
 	const unsigned prot = choose_prot(judge);
-	const unsigned pa_bits = judge->guest.pa_bits;
 	int wanted = VMM_OK;
 
-	/* Beyond what the machine has, which need not be all of the format. */
-	if ((range.pa + range.size - 1) >> pa_bits != 0 &&
-		pa_bits < format_of(judge)->pa_bits)
-		return;
 	if (!is_good(format_of(judge), range) ||
-		(range.pa + range.size - 1) >> pa_bits != 0)
+		(range.pa + range.size - 1) >> format_of(judge)->pa_bits != 0)
 		wanted = VMM_ERANGE;
 	else if (extents_mapped(&judge->extents, range.va, range.size) != 0)
 		wanted = VMM_EEXIST;
@@ -348,4 +344,29 @@ TEST(target_mmu_sv48)
 TEST(target_mmu_sv57)
 {
 	judge_format(&vmm_pt_sv57);
+}
+
+TEST(target_mmu_sv39x4)
+{
+	judge_format(&vmm_pt_sv39x4);
+}
+
+TEST(target_mmu_sv48x4)
+{
+	judge_format(&vmm_pt_sv48x4);
+}
+
+TEST(target_mmu_sv57x4)
+{
+	judge_format(&vmm_pt_sv57x4);
+}
+
+TEST(target_mmu_x86_64)
+{
+	judge_format(&vmm_pt_x86_64);
+}
+
+TEST(target_mmu_la57)
+{
+	judge_format(&vmm_pt_la57);
 }
