@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "harts.h"
 
+#include "boot.h"
 #include "console.h"
 #include "cpu.h"
-#include "kernel.h"
 #include "sbi.h"
 #include "trap.h"
 
@@ -98,7 +98,7 @@ static void init_hart(struct hart *hart, uint64_t id)
 		(void)map_own(&hart->pt, cpu_base() + CPU_STACK + at);
 	*hart->cpu = (struct cpu){.hart = id};
 	hart->start = (struct hart_start){
-		.boot_satp = kernel.boot_satp,
+		.boot_satp = boot.satp,
 		.satp = vmm_riscv_satp(&hart->pt, 0),
 		.distance = (uintptr_t)__image_start - kernel.load_pa,
 		.stack_top = cpu_base() + CPU_STACK + CPU_STACK_SIZE,
@@ -147,7 +147,7 @@ void harts_start(void)
 	uint64_t index = 1;
 
 	while (index < HARTS_MAX &&
-		vmm_fdt_cpu_next(&kernel.fdt, &node) == VMM_OK) {
+		vmm_fdt_cpu_next(&boot.fdt, &node) == VMM_OK) {
 		struct hart *hart = &harts[index];
 
 		if (node.id == cpu_self()->hart)
@@ -163,10 +163,10 @@ void harts_start(void)
 	}
 	print("harts: %u of %u, each on a root of its own, stack and struct at "
 	      "%x\n",
-		online(), (uint64_t)kernel.harts, cpu_base());
-	expect(online() == kernel.harts || online() == HARTS_MAX ||
-			kernel.harts == 0,
-		"%u harts did not start", kernel.harts - online());
+		online(), (uint64_t)boot.harts, cpu_base());
+	expect(online() == boot.harts || online() == HARTS_MAX ||
+			boot.harts == 0,
+		"%u harts did not start", boot.harts - online());
 }
 
 uint64_t harts_count(void)

@@ -183,12 +183,12 @@ static void set_prot(vmm_va_t base, uint64_t size, unsigned prot)
 static void check_protect(vmm_va_t base, uint64_t size)
 {
 	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE)
-		*word(base + at) = INSTRUCTION_RET;
+		*word(base + at) = instruction_ret;
 	set_prot(base, size, RO);
 	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE) {
 		expect(probe_store(base + at) == CAUSE_STORE_PAGE_FAULT,
 			"address %x is writable after protect", base + at);
-		expect(*word(base + at) == INSTRUCTION_RET,
+		expect(*word(base + at) == instruction_ret,
 			"a refused store changed memory");
 		expect(probe_fetch(base + at) == CAUSE_FETCH_PAGE_FAULT,
 			"address %x is executable", base + at);

@@ -101,7 +101,7 @@ defect bit_address_shift src/pt/pt_formats.c \
 
 # Harts that go wrong on the way, and stacks that overflow, still say so.
 defect hart_bad_mode $kernel/harts.c \
-	's/\.boot_satp = kernel.boot_satp,/.boot_satp = 0,/' \
+	's/\.boot_satp = boot.satp,/.boot_satp = 0,/' \
 	'(trap [0-9]+ at pc|did not come up)'
 defect hart_no_start $kernel/harts.c \
 	's/while \(index < HARTS_MAX/while (index < 2/' \
@@ -125,13 +125,13 @@ defect freed_twice $kernel/work.c \
 	'free in part: VMM_E'
 
 # Protection that is not there, in whole or in part.
-defect writable_text $kernel/main.c \
+defect writable_text $kernel/setup.c \
 	's/__rodata_start, VMM_PT_READ \| VMM_PT_EXEC/__rodata_start, VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC/' \
 	'kernel text is writable'
-defect writable_alias $kernel/main.c \
+defect writable_alias $kernel/setup.c \
 	's/&image, 1\)/\&image, 0)/' \
 	'kernel text has a writable alias'
-defect writable_alias_in_part $kernel/main.c \
+defect writable_alias_in_part $kernel/setup.c \
 	's/\(uint64_t\)\(__image_end - __image_start\), 0\};/VMM_PAGE_SIZE, 0};/' \
 	'kernel text has a writable alias'
 defect protect_in_part $kernel/work.c \
