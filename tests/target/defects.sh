@@ -1,76 +1,14 @@
 #!/bin/bash
 # defects.sh [NAME ...]
 #
-# Does the demonstration bite? Each defect is one small edit to a copy of the
-# tree; the demonstration must then end with a failure that says what is wrong.
-# The unchanged copy goes first and must succeed. A defect whose edit no longer
-# matches anything is a failure too: the row is stale.
+# Defects of the kernel for RISC-V, or of the library under it.
 set -eu
 export LC_ALL=C
-root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-tree=$work/tree
-bad=0
-
-# Several times what a good boot takes: a defect may well hang.
-export BOOT_TIMEOUT=${BOOT_TIMEOUT:-10}
-
-demo() { # the demonstration's status and, in $last, its verdict
-	local status=0
-
-	"$tree/tools/demo" sv48 </dev/null >"$work/log.txt" 2>&1 || status=$?
-	last=$(tail -n 1 "$work/log.txt")
-	return "$status"
-}
-
-wrong() {
-	echo "FAIL $*"
-	bad=1
-}
-
+mode=sv48
 wanted="$*"
-# defect NAME FILE SED REGEX: with FILE edited by SED, the verdict is a failure
-# whose reason matches REGEX.
-defect() {
-	local name=$1 file=$tree/$2
-
-	case " ${wanted:-$name} " in
-	*" $name "*) ;;
-	*) return ;;
-	esac
-	if [ ! -f "$file" ]; then
-		wrong "$name: there is no $2"
-		return
-	fi
-	cp "$file" "$work/saved"
-	sed -E "$3" "$work/saved" >"$file"
-	if cmp -s "$file" "$work/saved"; then
-		wrong "$name: the edit matches nothing in $2: $3"
-		return
-	fi
-	if demo; then
-		wrong "$name: not noticed; the verdict is \"$last\""
-	elif ! grep -Eq "^demo: sv48 FAILED \((.*)\)\$" <<<"$last" ||
-		! grep -Eq "$4" <<<"$last"; then
-		wrong "$name: the verdict is \"$last\", not \"$4\""
-		tail -n 20 "$work/log.txt"
-	else
-		echo "ok $name: $last"
-	fi
-	cp "$work/saved" "$file"
-}
-
-mkdir "$tree"
-tar -C "$root" --exclude=./build --exclude=./.git --exclude=./out -cf - . |
-	tar -C "$tree" -xf -
-if demo; then
-	echo "ok unchanged: $last"
-else
-	cat "$work/log.txt"
-	wrong "the unchanged tree: $last"
-	exit 1
-fi
+# shellcheck source-path=SCRIPTDIR source=defects-lib.sh
+. "$(dirname "$0")/defects-lib.sh"
+start
 
 kernel=examples/kernel
 
@@ -163,10 +101,10 @@ defect boot_no_trap_vector $kernel/entry.S \
 	'/^_start:/,/^hart_entry:/ s/^\tlla\tt0, trap_early/\tli\tt0, 0x1000/' \
 	'boot tables: trap vector at 0x0000000000001000 is not mapped'
 defect boot_not_accessed src/pt/pt_formats.c \
-	's/\{PTE_V \| PTE_A \| PTE_D, PTE_V/{PTE_V | PTE_D, PTE_V/' \
+	's/mode, 0, PTE_V \| PTE_A \| PTE_D, ALL/mode, 0, PTE_V | PTE_D, ALL/' \
 	'boot tables: pc at .* has A or D clear: level 0 entry'
 defect boot_not_dirty src/pt/pt_formats.c \
-	's/\{PTE_V \| PTE_A \| PTE_D, PTE_V/{PTE_V | PTE_A, PTE_V/' \
+	's/mode, 0, PTE_V \| PTE_A \| PTE_D, ALL/mode, 0, PTE_V | PTE_A, ALL/' \
 	'boot tables: stack at .* has A or D clear: level 0 entry'
 defect boot_write_without_read src/pt/pt_formats.c \
 	's/\{\.set = PTE_R \| PTE_W\},/{.set = PTE_W},/;s/\{\.set = PTE_R\},/{.set = 0},/' \
