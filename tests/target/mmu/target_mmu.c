@@ -15,7 +15,7 @@
 
 #define TABLES	    2000 /* per format; times the factor */
 #define CHANGES	    10	 /* of one table, at most */
-#define QUESTIONS   14	 /* about one table, at most */
+#define QUESTIONS   10	 /* about one table, at most */
 #define PAGES_APART 600	 /* of a range whose addresses fit no superpage */
 #define UNITS_MAX   5
 
