@@ -13,6 +13,8 @@ void hart_main(uint64_t id);
 _Noreturn void stack_switch(
 	vmm_va_t stack_top, vmm_va_t trap_top, void (*then)(void));
 extern SYMBOL char hart_entry[];
+/* For a hart that comes to _start instead: entry.S. */
+extern SYMBOL vmm_pa_t hart_starting;
 
 /* What hart_entry reads, at the offsets it knows. */
 struct hart_start {
@@ -153,6 +155,7 @@ void harts_start(void)
 		if (node.id == cpu_self()->hart)
 			continue;
 		init_hart(hart, node.id);
+		hart_starting = __pa(&hart->start);
 		/* Its tables and its struct before the hart itself. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (sbi_hart_start(
