@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What tools/demo and tools/test share: getting the programs that are missing,
-# one line per step, and a verdict as the last line. Sourced, never run.
+# What tools/bench, tools/demo and tools/test share: getting the programs that
+# are missing, one line per step, and a verdict as the last line. Sourced, never
+# run.
 #
 # A "thing" is a program, a header or an ability that the build needs. have()
 # tests it by using it and asks no package manager: any system that has the
@@ -37,8 +38,12 @@ packages_of() {
 	llvm-nm | llvm-readelf) echo llvm ;;
 	ninja) echo ninja-build ;;
 	qemu-system-riscv64 | qemu-system-riscv32) echo qemu-system-misc ;;
-	qemu-riscv64) echo qemu-user ;;
+	qemu-riscv64 | qemu-x86_64 | qemu-aarch64) echo qemu-user ;;
 	dtc) echo device-tree-compiler ;;
+	c++) echo clang g++ ;;
+	libbsd) echo libbsd-dev ;;
+	boost) echo libboost-dev ;;
+	gnuplot) echo gnuplot-nox ;;
 	riscv64-unknown-elf-gcc) echo gcc-riscv64-unknown-elf ;;
 	*) echo "$1" ;; # called like the program
 	esac
@@ -70,8 +75,15 @@ compiles() { # compiles SOURCE [flags of clang ...]
 	printf '%s\n' "$source" | clang "$@" -x c - -o /dev/null
 }
 
+compiles_c++() { # compiles_c++ SOURCE
+	printf '%s\n' "$1" | clang++ -x c++ - -fsyntax-only
+}
+
 have() {
 	case $1 in
+	c++) compiles_c++ '#include <set>' ;;
+	boost) compiles_c++ '#include <boost/intrusive/rbtree.hpp>' ;;
+	libbsd) compiles '#include <bsd/sys/tree.h>' -fsyntax-only ;;
 	libc) compiles '#include <stdio.h>' -fsyntax-only ;;
 	libfdt) compiles '#include <libfdt.h>' -fsyntax-only ;;
 	sanitizers)

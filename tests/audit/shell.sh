@@ -10,7 +10,7 @@ if ! command -v shellcheck >/dev/null; then
 	echo "FAIL: there is no shellcheck here"
 	exit 1
 fi
-scripts=$(find .ci tools tests examples -type f -exec \
+scripts=$(find .ci tools tests examples bench -type f -exec \
 	grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' {} + | sort)
 # shellcheck disable=SC2086 # a list of files
 shellcheck -x $scripts
