@@ -58,6 +58,10 @@
 #include <vmm/pmem.h>
 #include <vmm/port.h>
 #include <vmm/pt.h>
+#include <vmm/pt_bytes.h>
+#include <vmm/pt_format.h>
+#include <vmm/pt_share.h>
+#include <vmm/pt_upkeep.h>
 #include <vmm/rbtree.h>
 #include <vmm/riscv.h>
 #include <vmm/tlb.h>
