@@ -89,6 +89,7 @@ set(VMM_HEADERS
   include/vmm/vmem.h
   include/vmm/vmem_types.h
   include/vmm/vmm.h
+  include/vmm/x86.h
 )
 list(TRANSFORM VMM_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM VMM_HEADERS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

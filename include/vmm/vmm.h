@@ -67,5 +67,6 @@
 #include <vmm/tlb.h>
 #include <vmm/types.h>
 #include <vmm/vmem.h>
+#include <vmm/x86.h>
 
 #endif /* VMM_VMM_H */
