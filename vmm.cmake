@@ -34,9 +34,16 @@ set(VMM_SOURCES
   src/pmem/pmem_range.c
   src/pmem/pmem_run.c
   src/pmem/pmem_set.c
+  src/pt/pt_bytes.c
   src/pt/pt_check.c
+  src/pt/pt_copy.c
+  src/pt/pt_cursor.c
   src/pt/pt_dump.c
+  src/pt/pt_features.c
   src/pt/pt_formats.c
+  src/pt/pt_gather.c
+  src/pt/pt_lint.c
+  src/pt/pt_look.c
   src/pt/pt_map.c
   src/pt/pt_object.c
   src/pt/pt_prot.c
@@ -71,6 +78,10 @@ set(VMM_HEADERS
   include/vmm/pmem.h
   include/vmm/port.h
   include/vmm/pt.h
+  include/vmm/pt_bytes.h
+  include/vmm/pt_format.h
+  include/vmm/pt_share.h
+  include/vmm/pt_upkeep.h
   include/vmm/rbtree.h
   include/vmm/riscv.h
   include/vmm/tlb.h
@@ -78,6 +89,7 @@ set(VMM_HEADERS
   include/vmm/vmem.h
   include/vmm/vmem_types.h
   include/vmm/vmm.h
+  include/vmm/x86.h
 )
 list(TRANSFORM VMM_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM VMM_HEADERS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

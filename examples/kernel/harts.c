@@ -7,6 +7,7 @@
 #include "sbi.h"
 #include "trap.h"
 
+#include <vmm/pt_share.h>
 #include <vmm/riscv.h>
 
 void hart_main(uint64_t id);

@@ -8,6 +8,7 @@
 #include "kernel.h"
 #include "trap.h"
 
+#include <vmm/pt_upkeep.h>
 #include <vmm/vmem.h>
 
 #define REGIONS 64

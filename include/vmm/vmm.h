@@ -58,10 +58,15 @@
 #include <vmm/pmem.h>
 #include <vmm/port.h>
 #include <vmm/pt.h>
+#include <vmm/pt_bytes.h>
+#include <vmm/pt_format.h>
+#include <vmm/pt_share.h>
+#include <vmm/pt_upkeep.h>
 #include <vmm/rbtree.h>
 #include <vmm/riscv.h>
 #include <vmm/tlb.h>
 #include <vmm/types.h>
 #include <vmm/vmem.h>
+#include <vmm/x86.h>
 
 #endif /* VMM_VMM_H */

@@ -11,8 +11,8 @@
  *
  * A valid entry with R = W = X = 0 points to the next table, and its D, A and
  * U are reserved and must be 0. W = 1 with R = 0 is reserved. N, PBMT and bits
- * 60..54 are 0 as long as Svnapot and Svpbmt are not in use. RSW belongs to
- * the supervisor's software.
+ * 60..54 are 0 as long as Svnapot and Svpbmt are not in use; vmm_pt_format_init()
+ * puts them into a copy. RSW belongs to the supervisor's software.
  *
  * A and D are part of every leaf: where the hardware does not set them (Svade)
  * an entry without them faults, and not every kernel expects it to.
@@ -34,8 +34,17 @@
  * entry of 4 KiB it is PAT, which the larger leaves have in bit 12. RW and U/S
  * of a table's entry take away from all below it, so they are always set, and
  * the leaf alone decides. The processor sets A in them.
+ *
+ * PAT, PCD and PWT, in this order, are the number of an entry of the PAT, which
+ * holds the memory type (3A, 12.12). NC is entry 6: uncacheable after reset,
+ * write-combining once the kernel has said so, so that forgetting it is slow
+ * and not wrong. IO is entry 3, uncacheable, and NORMAL is entry 0.
+ *
+ * An absent entry may hold a tag. Processors with the L1 terminal fault guess
+ * at the address in it and look the cache up; so a tag comes with an address
+ * that no memory has.
  */
-#include <vmm/pt.h>
+#include <vmm/pt_format.h>
 
 #define PTE_V	     (UINT64_C(1) << 0)
 #define PTE_R	     (UINT64_C(1) << 1)
@@ -49,9 +58,14 @@
 #define PTE_BORROWED (UINT64_C(1) << 8)
 #define PTE_LENT     (UINT64_C(1) << 9)
 
+/* An absent entry is the software's; this bit tells a tag from a leaf that has
+ * lost its V. */
+#define PTE_TAG (UINT64_C(1) << 58)
+
 /* 44 bits of page number from bit 10: physical addresses of 56 bits. */
-#define PTE_PPN	     (((UINT64_C(1) << 44) - 1) << 10)
-#define PTE_RESERVED (~UINT64_C(0) << 54)
+#define PTE_PPN (((UINT64_C(1) << 44) - 1) << 10)
+
+#define ROOT_SHIFT(levels) (VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * ((levels)-1))
 
 /*
  * The modes of a stage differ in the number of levels and in nothing else; the
@@ -63,9 +77,12 @@
 		.name = format_name,						\
 		.levels = (level_count),					\
 		.root_bits = VMM_PT_INDEX_BITS + (wide),			\
+		.root_shift = ROOT_SHIFT(level_count),				\
+		.root_mask = (1u << (VMM_PT_INDEX_BITS + (wide))) - 1,		\
 		.va_bits = VMM_PAGE_SHIFT +					\
 			VMM_PT_INDEX_BITS * (level_count) + (wide),		\
 		.sign_extended = (wide) == 0,					\
+		.half_bits = ROOT_SHIFT(level_count) + ((wide) == 0 ? 8 : 11),	\
 		.pa_bits = 56,							\
 		.pa_shift = 2,							\
 		.leaf_level_max = (level_count) - 1,				\
@@ -76,7 +93,11 @@
 		.leaf_mask = PTE_R | PTE_W | PTE_X,				\
 		.table_bits = PTE_V,						\
 		.leaf_bits = {(leaf), (leaf)},					\
-		.leaf_forbidden = PTE_RESERVED,					\
+		.types_allowed = 1u << 0 | 1u << (VMM_PT_IO >> VMM_PT_TYPE_SHIFT),	\
+		.tag_bits = PTE_TAG,						\
+		.user = PTE_U,							\
+		.global = PTE_G,						\
+		.soft = PTE_BORROWED | PTE_LENT,				\
 		.borrowed = PTE_BORROWED,					\
 		.lent = PTE_LENT,						\
 		.prot_allowed = (allowed),					\
@@ -104,24 +125,28 @@ const struct vmm_pt_format vmm_pt_sv39x4 = GUEST_STAGE("sv39x4", 3, 8);
 const struct vmm_pt_format vmm_pt_sv48x4 = GUEST_STAGE("sv48x4", 4, 9);
 const struct vmm_pt_format vmm_pt_sv57x4 = GUEST_STAGE("sv57x4", 5, 10);
 
-#define X86_P	     (UINT64_C(1) << 0)
-#define X86_RW	     (UINT64_C(1) << 1)
-#define X86_US	     (UINT64_C(1) << 2)
-#define X86_PWT	     (UINT64_C(1) << 3)
-#define X86_PCD	     (UINT64_C(1) << 4)
-#define X86_A	     (UINT64_C(1) << 5)
-#define X86_D	     (UINT64_C(1) << 6)
-#define X86_PS	     (UINT64_C(1) << 7)
-#define X86_G	     (UINT64_C(1) << 8)
+#define X86_P	      (UINT64_C(1) << 0)
+#define X86_RW	      (UINT64_C(1) << 1)
+#define X86_US	      (UINT64_C(1) << 2)
+#define X86_PWT	      (UINT64_C(1) << 3)
+#define X86_PCD	      (UINT64_C(1) << 4)
+#define X86_A	      (UINT64_C(1) << 5)
+#define X86_D	      (UINT64_C(1) << 6)
+#define X86_PS	      (UINT64_C(1) << 7)
+#define X86_PAT	      (UINT64_C(1) << 7)
+#define X86_PAT_LARGE (UINT64_C(1) << 12)
+#define X86_G	      (UINT64_C(1) << 8)
 /* Ignored by the processor: the library's, in root entries only. */
-#define X86_BORROWED (UINT64_C(1) << 9)
-#define X86_LENT     (UINT64_C(1) << 10)
-#define X86_XD	     (UINT64_C(1) << 63)
+#define X86_BORROWED  (UINT64_C(1) << 9)
+#define X86_LENT      (UINT64_C(1) << 10)
+#define X86_XD	      (UINT64_C(1) << 63)
 
 /* 40 bits of page number from bit 12: physical addresses of 52 bits. */
 #define X86_ADDRESS (((UINT64_C(1) << 40) - 1) << 12)
-/* Ignored, or a protection key: nothing that the library would set. */
-#define X86_UNUSED  ((UINT64_C(0x7ff) << 52) | (UINT64_C(1) << 11))
+/* Ignored, or a protection key. */
+#define X86_SOFT    ((UINT64_C(0x7ff) << 52) | (UINT64_C(7) << 9))
+/* The highest bit of all addresses: no memory is cached behind it (L1TF). */
+#define X86_NOWHERE (UINT64_C(1) << 51)
 
 /* clang-format off */
 #define X86_FORMAT(format_name, level_count)					\
@@ -129,8 +154,11 @@ const struct vmm_pt_format vmm_pt_sv57x4 = GUEST_STAGE("sv57x4", 5, 10);
 		.name = format_name,						\
 		.levels = (level_count),					\
 		.root_bits = VMM_PT_INDEX_BITS,					\
+		.root_shift = ROOT_SHIFT(level_count),				\
+		.root_mask = (1u << VMM_PT_INDEX_BITS) - 1,			\
 		.va_bits = VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * (level_count),	\
 		.sign_extended = 1,						\
+		.half_bits = ROOT_SHIFT(level_count) + 8,			\
 		.pa_bits = 52,							\
 		.leaf_level_max = 2,						\
 		.pa_mask = X86_ADDRESS,						\
@@ -140,7 +168,15 @@ const struct vmm_pt_format vmm_pt_sv57x4 = GUEST_STAGE("sv57x4", 5, 10);
 		.table_ignored = X86_A,						\
 		.leaf_bits = {X86_P | X86_A | X86_D,				\
 			X86_P | X86_A | X86_D | X86_PS},			\
-		.leaf_forbidden = X86_UNUSED | X86_PWT | X86_PCD,		\
+		.tag_bits = X86_NOWHERE,					\
+		.types_allowed = (1u << VMM_PT_TYPES) - 1,			\
+		.type_mask = {X86_PWT | X86_PCD | X86_PAT,			\
+			X86_PWT | X86_PCD | X86_PAT_LARGE},			\
+		.type = {{0, X86_PAT | X86_PCD, X86_PCD | X86_PWT},		\
+			{0, X86_PAT_LARGE | X86_PCD, X86_PCD | X86_PWT}},	\
+		.user = X86_US,							\
+		.global = X86_G,						\
+		.soft = X86_SOFT,						\
 		.borrowed = X86_BORROWED,					\
 		.lent = X86_LENT,						\
 		.prot_allowed = ALL,						\

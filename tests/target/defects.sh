@@ -101,10 +101,10 @@ defect boot_no_trap_vector $kernel/entry.S \
 	'/^_start:/,/^hart_entry:/ s/^\tlla\tt0, trap_early/\tli\tt0, 0x1000/' \
 	'boot tables: trap vector at 0x0000000000001000 is not mapped'
 defect boot_not_accessed src/pt/pt_formats.c \
-	's/mode, 0, PTE_V \| PTE_A \| PTE_D, ALL/mode, 0, PTE_V | PTE_D, ALL/' \
+	's/0, PTE_V \| PTE_A \| PTE_D, ALL/0, PTE_V | PTE_D, ALL/' \
 	'boot tables: pc at .* has A or D clear: level 0 entry'
 defect boot_not_dirty src/pt/pt_formats.c \
-	's/mode, 0, PTE_V \| PTE_A \| PTE_D, ALL/mode, 0, PTE_V | PTE_A, ALL/' \
+	's/0, PTE_V \| PTE_A \| PTE_D, ALL/0, PTE_V | PTE_A, ALL/' \
 	'boot tables: stack at .* has A or D clear: level 0 entry'
 defect boot_write_without_read src/pt/pt_formats.c \
 	's/\{\.set = PTE_R \| PTE_W\},/{.set = PTE_W},/;s/\{\.set = PTE_R\},/{.set = 0},/' \

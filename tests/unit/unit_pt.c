@@ -7,6 +7,10 @@
 #define RWG (RW | VMM_PT_GLOBAL)
 #define RX  (VMM_PT_READ | VMM_PT_EXEC)
 
+/* What a changed leaf asks of a fence. */
+#define MORE (VMM_TLB_CHANGED | VMM_TLB_VALID)
+#define LESS (MORE | VMM_TLB_RESTRICT)
+
 static struct pt_rig rig;
 
 /* An operation that must fail with @code and change nothing at all. */
@@ -67,7 +71,7 @@ TEST(unit_pt_one_page)
 TEST(unit_pt_protection_bits)
 {
 	rig_open(&rig, &vmm_pt_sv39);
-	for (unsigned prot = 0; prot < 1u << VMM_PT_PROT_COUNT; prot++) {
+	for (unsigned prot = 0; prot < VMM_PT_ACCESSED; prot++) {
 		vmm_va_t va = 0x10000 + (vmm_va_t)prot * 4096;
 		unsigned wanted = prot;
 		bool user = (prot & VMM_PT_USER) != 0;
@@ -96,6 +100,9 @@ TEST(unit_pt_protection_bits)
 	}
 	CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096, 1u << 31 | RW, NULL),
 		VMM_EINVAL);
+	CHECK_REFUSED(
+		vmm_pt_map(&rig.pt, 0, 0, 4096, RW | VMM_PT_ACCESSED, NULL),
+		VMM_ENOTSUP);
 	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
 	rig_close(&rig);
 }
@@ -347,7 +354,8 @@ TEST(unit_pt_split_a_superpage)
 	CHECK_EQ(frames[0].pa, VMM_GIB(2) + VMM_MIB(300) + 0x7000);
 	CHECK_EQ(frames[0].size, 4096);
 	CHECK_EQ(gather.flags, VMM_TLB_CHANGED | VMM_TLB_RESTRICT |
-				       VMM_TLB_NON_LEAF | VMM_TLB_GLOBAL);
+				       VMM_TLB_NON_LEAF | VMM_TLB_GLOBAL |
+				       VMM_TLB_VALID);
 	CHECK(!rig_mmu(&rig, hole, 'r', false, &pa));
 	CHECK(rig_mmu(&rig, hole - 1, 'w', false, &pa));
 	CHECK_EQ(pa, VMM_GIB(2) + VMM_MIB(300) + 0x6fff);
@@ -476,7 +484,6 @@ TEST(unit_pt_format_rows)
 	format.prot[3] = (struct vmm_pt_prot_bits){0, 0};
 	format.prot[4] = (struct vmm_pt_prot_bits){0, 0};
 	format.leaf_bits[1] |= mark;
-	format.leaf_forbidden = 0;
 	rig_open(&rig, &format);
 	vmm_tlb_gather_init(&gather, NULL, 0);
 	CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096, RWG, NULL), VMM_ENOTSUP);
@@ -513,14 +520,14 @@ TEST(unit_pt_protect_gathers)
 		uint32_t flags;
 	} cases[] = {
 		{RW, RW, 0},
-		{VMM_PT_READ, RW, VMM_TLB_CHANGED},
+		{VMM_PT_READ, RW, MORE},
 		/* WRITE implies READ, so nothing is lost. */
-		{VMM_PT_READ, VMM_PT_WRITE, VMM_TLB_CHANGED},
-		{RW, VMM_PT_READ, VMM_TLB_CHANGED | VMM_TLB_RESTRICT},
-		{RW, RX, VMM_TLB_CHANGED | VMM_TLB_RESTRICT},
-		{RW, RW | VMM_PT_USER, VMM_TLB_CHANGED | VMM_TLB_RESTRICT},
-		{RW, RWG, VMM_TLB_CHANGED | VMM_TLB_RESTRICT | VMM_TLB_GLOBAL},
-		{RWG, RW, VMM_TLB_CHANGED | VMM_TLB_RESTRICT | VMM_TLB_GLOBAL},
+		{VMM_PT_READ, VMM_PT_WRITE, MORE},
+		{RW, VMM_PT_READ, LESS},
+		{RW, RX, LESS},
+		{RW, RW | VMM_PT_USER, LESS},
+		{RW, RWG, LESS | VMM_TLB_GLOBAL},
+		{RWG, RW, LESS | VMM_TLB_GLOBAL},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -580,8 +587,8 @@ TEST(unit_pt_unmap_reports_frames)
 	vmm_pt_reap(&rig.pt, &gather);
 	/* A hart may still walk what is pruned, in whatever address space. */
 	CHECK_EQ(vmm_pt_prune(&rig.pt, 0, VMM_GIB(1), &gather), VMM_OK);
-	CHECK_EQ(gather.flags,
-		VMM_TLB_RESTRICT | VMM_TLB_NON_LEAF | VMM_TLB_GLOBAL);
+	CHECK_EQ(gather.flags, VMM_TLB_RESTRICT | VMM_TLB_NON_LEAF |
+				       VMM_TLB_GLOBAL | VMM_TLB_VALID);
 	rig_reap(&rig, &gather);
 	CHECK_EQ(gather.frames_count, 0);
 	CHECK_EQ(rig.pt.table_count, 1);
@@ -730,8 +737,7 @@ TEST(unit_pt_global_gathers)
 		}
 		/* A single leaf out of a table. */
 		CHECK_EQ(vmm_pt_unmap(&rig.pt, 0, 4096, &gather), VMM_OK);
-		CHECK_EQ(gather.flags,
-			VMM_TLB_CHANGED | VMM_TLB_RESTRICT | flag);
+		CHECK_EQ(gather.flags, LESS | flag);
 		vmm_pt_reap(&rig.pt, &gather);
 		/* A table with all its leaves. */
 		CHECK_EQ(vmm_pt_map(&rig.pt, VMM_MIB(4), 4096, VMM_MIB(2), prot,

@@ -5,6 +5,7 @@
  */
 #include "guest.h"
 
+#include <vmm/pt_upkeep.h>
 #include <vmm/riscv.h>
 
 #define SERIAL	    UINT64_C(0x10000000)

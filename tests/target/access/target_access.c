@@ -7,6 +7,8 @@
  */
 #include "rules.h"
 
+#include <vmm/pt_upkeep.h>
+
 #define RWX (VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC)
 
 /* @mapped: else every access has to fault. */

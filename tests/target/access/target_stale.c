@@ -8,6 +8,8 @@
  */
 #include "rules.h"
 
+#include <vmm/pt_upkeep.h>
+
 #define WINDOW	(FRAMES_SIZE / VMM_PAGE_SIZE)
 #define CHANGES 150 /* of each window; times the factor */
 

@@ -13,6 +13,8 @@
 
 #include "support/test.h"
 
+#include <vmm/pt_upkeep.h>
+
 #define TABLES	    2000 /* per format; times the factor */
 #define CHANGES	    10	 /* of one table, at most */
 #define QUESTIONS   10	 /* about one table, at most */
