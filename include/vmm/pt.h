@@ -2,8 +2,8 @@
 /*
  * Page tables: map, unmap, protect and look up ranges of virtual addresses.
  *
- * A table object holds its format (Sv39, Sv48, Sv57: data, not code; all live
- * in one build), the address of its root, and the offset at which table pages
+ * A table object holds its format (Sv39, Sv48, Sv57, their guest stages and
+ * x86-64: data, not code; all live in one build), the address of its root, and the offset at which table pages
  * can be reached, so the same code runs before and after paging is on. Ranges
  * are mapped with the largest leaves that fit; a superpage that is changed in
  * part is split first.
@@ -43,6 +43,9 @@ extern "C" {
 /*
  * Protection of a mapping. At least one of READ, WRITE and EXEC is needed;
  * WRITE implies READ, since no format can express the one without the other.
+ * What a format cannot express is refused, never weakened: EXEC without READ
+ * in x86-64, USER and GLOBAL in a guest stage, where every access counts as
+ * the user's.
  */
 #define VMM_PT_READ	  (1u << 0)
 #define VMM_PT_WRITE	  (1u << 1)
@@ -77,7 +80,8 @@ struct vmm_pt_format {
 	uint8_t pa_bits;	 /* bits of a physical address */
 	uint8_t pa_shift;	 /* an entry holds pa >> pa_shift */
 	uint8_t leaf_level_max;	 /* the largest leaf: level 0 to this one */
-	uint8_t satp_mode;	 /* RISC-V: MODE field of satp */
+	uint8_t satp_mode;	 /* RISC-V: MODE field of satp or hgatp */
+	uint8_t exec_only;	 /* 1: EXEC without READ can be expressed */
 	uint64_t pa_mask;	 /* entry bits that hold the address */
 	uint64_t valid;		 /* entry is valid if these are set */
 	uint64_t leaf_mask;	 /* above level 0, a leaf if any of these is */
@@ -96,6 +100,18 @@ struct vmm_pt_format {
 extern VMM_DATA const struct vmm_pt_format vmm_pt_sv39; /* 3 levels, 512 GiB */
 extern VMM_DATA const struct vmm_pt_format vmm_pt_sv48; /* 4 levels, 256 TiB */
 extern VMM_DATA const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
+
+/*
+ * Guest-physical to physical addresses, for hgatp: zero-extended, with two more
+ * bits of address and a root of 16 KiB, aligned to that.
+ */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_sv39x4; /* 2 TiB */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_sv48x4; /* 1 PiB */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_sv57x4; /* 512 PiB */
+
+/* x86-64 with 4 levels, and with 5 (CR4.LA57). EFER.NXE has to be set. */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_x86_64; /* 256 TiB */
+extern VMM_DATA const struct vmm_pt_format vmm_pt_la57;	  /* 128 PiB */
 
 /*
  * A page table. The fields are the library's; kernels may read them.

@@ -10,7 +10,9 @@ int vmm_pt_prot_encode(
 	if ((prot & (VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC)) == 0 ||
 		prot >> VMM_PT_PROT_COUNT != 0)
 		return VMM_EINVAL;
-	if ((prot & ~format->prot_allowed) != 0)
+	if ((prot & ~format->prot_allowed) != 0 ||
+		((prot & (VMM_PT_READ | VMM_PT_WRITE)) == 0 &&
+			format->exec_only == 0))
 		return VMM_ENOTSUP;
 	for (unsigned i = 0; i < VMM_PT_PROT_COUNT; i++) {
 		if ((prot & (1u << i)) != 0)

@@ -25,14 +25,13 @@ static struct vmm_tlb_frames frames[WINDOW_PAGES];
 
 static void open_windows(const struct vmm_pt_format *format)
 {
-	uint64_t half = UINT64_C(1) << (format->va_bits - 1);
 	uint64_t bytes = WINDOW_PAGES * VMM_PAGE_SIZE;
 
 	rig_open(&rig, format);
 	base[0] = 0;
-	base[1] = half - bytes;
-	base[2] = -half;
-	base[3] = UINT64_MAX - bytes + 1;
+	base[1] = rig_low_end(format) - bytes;
+	base[2] = rig_high(format);
+	base[3] = rig_last(format) - bytes + 1;
 	base[4] = VMM_GIB(1) - VMM_MIB(3);
 	for (int w = 0; w < WINDOWS; w++) {
 		for (int i = 0; i < WINDOW_PAGES; i++)
@@ -48,7 +47,8 @@ static void check_page(int w, size_t i)
 	vmm_pa_t pa = 0;
 
 	for (int a = 0; a < 3; a++) {
-		bool user = (prot & VMM_PT_USER) != 0;
+		bool user = (prot & VMM_PT_USER) != 0 ||
+			    rig_is_guest(rig.pt.format);
 		bool ok = rig_mmu(&rig, va, access[a], user, &pa);
 
 		CHECK(ok == ((prot & (1u << a)) != 0));
@@ -95,7 +95,9 @@ static unsigned random_prot(struct rng *rng)
 	unsigned prot = (unsigned)rng_below(rng, 32);
 
 	/* Legal ones only; unit_pt has the others. */
-	return (prot & 7) == 0 ? prot | VMM_PT_READ : prot;
+	if ((prot & 7) == 0 || rig.pt.format->exec_only == 0)
+		prot |= VMM_PT_READ;
+	return prot & rig.pt.format->prot_allowed;
 }
 
 static void random_map(struct rng *rng, int w, size_t first, size_t count)

@@ -1,10 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/pt_rig.h"
 
-static _Alignas(4096) uint8_t ram[RIG_PAGES * 4096];
+/* Aligned for a guest stage's root, for which the first four pages are. */
+#define ROOT_PAGES 4
+static _Alignas(4096 * ROOT_PAGES) uint8_t ram[RIG_PAGES * 4096];
 
-const struct vmm_pt_format *const rig_formats[RIG_FORMATS] = {
-	&vmm_pt_sv39, &vmm_pt_sv48, &vmm_pt_sv57};
+const struct vmm_pt_format *const rig_formats[RIG_FORMATS] = {&vmm_pt_sv39,
+	&vmm_pt_sv48, &vmm_pt_sv57, &vmm_pt_x86_64, &vmm_pt_la57,
+	&vmm_pt_sv39x4, &vmm_pt_sv48x4, &vmm_pt_sv57x4};
+
+bool rig_is_guest(const struct vmm_pt_format *format)
+{
+	return format->sign_extended == 0;
+}
+
+vmm_va_t rig_low_end(const struct vmm_pt_format *format)
+{
+	return UINT64_C(1) << (format->va_bits - 1);
+}
+
+vmm_va_t rig_high(const struct vmm_pt_format *format)
+{
+	return rig_is_guest(format) ? rig_low_end(format)
+				    : -rig_low_end(format);
+}
+
+vmm_va_t rig_last(const struct vmm_pt_format *format)
+{
+	return rig_is_guest(format) ? 2 * rig_low_end(format) - 1 : UINT64_MAX;
+}
 
 static void junk(size_t page)
 {
@@ -22,7 +46,7 @@ static int page_alloc(void *ctx, vmm_pa_t *pa_out)
 	}
 	if (rig->fail_in > 0)
 		rig->fail_in--;
-	for (size_t i = 1; i < RIG_PAGES; i++) {
+	for (size_t i = ROOT_PAGES; i < RIG_PAGES; i++) {
 		if (rig->used[i])
 			continue;
 		rig->used[i] = 1;
@@ -40,7 +64,7 @@ static void page_free(void *ctx, vmm_pa_t pa)
 	size_t page = (size_t)((pa - RIG_RAM) / 4096);
 
 	CHECK(pa % 4096 == 0);
-	CHECK(page > 0 && page < RIG_PAGES);
+	CHECK(page >= ROOT_PAGES && page < RIG_PAGES);
 	CHECK(rig->used[page]);
 	rig->used[page] = 0;
 	rig->live--;
@@ -51,8 +75,10 @@ void rig_open(struct pt_rig *rig, const struct vmm_pt_format *format)
 {
 	for (size_t i = 0; i < RIG_PAGES; i++)
 		rig->used[i] = 0;
-	rig->used[0] = 1;
-	junk(0);
+	for (size_t i = 0; i < ROOT_PAGES; i++) {
+		rig->used[i] = 1;
+		junk(i);
+	}
 	rig->pages = (struct vmm_pages){page_alloc, page_free, rig};
 	rig->offset = (uint64_t)(uintptr_t)ram - RIG_RAM;
 	rig->live = 0;
@@ -65,7 +91,7 @@ void rig_close(struct pt_rig *rig)
 {
 	vmm_pt_fini(&rig->pt);
 	CHECK_EQ(rig->live, 0);
-	for (size_t i = 0; i < 4096; i++)
+	for (size_t i = 0; i < UINT64_C(8) << rig->pt.format->root_bits; i++)
 		CHECK(ram[i] == 0);
 }
 
@@ -89,24 +115,58 @@ uint64_t rig_digest(const struct pt_rig *rig)
 	return test_digest(digest, &rig->pt, sizeof(rig->pt));
 }
 
-bool rig_mmu(const struct pt_rig *rig, vmm_va_t va, char access, bool user,
-	vmm_pa_t *pa_out)
+/* What an MMU knows of the machine's mode. */
+struct mode {
+	int levels;
+	int wide; /* more bits of the root's index */
+	bool x86;
+};
+
+static struct mode mode_of(const struct vmm_pt_format *format)
 {
-	int levels = rig->pt.format == &vmm_pt_sv39   ? 3
-		     : rig->pt.format == &vmm_pt_sv48 ? 4
-						      : 5;
-	int bits = 12 + 9 * levels;
+	struct mode mode = {3, 0, false};
+
+	if (format == &vmm_pt_sv48 || format == &vmm_pt_sv48x4 ||
+		format == &vmm_pt_x86_64)
+		mode.levels = 4;
+	if (format == &vmm_pt_sv57 || format == &vmm_pt_sv57x4 ||
+		format == &vmm_pt_la57)
+		mode.levels = 5;
+	if (format == &vmm_pt_sv39x4 || format == &vmm_pt_sv48x4 ||
+		format == &vmm_pt_sv57x4)
+		mode.wide = 2;
+	mode.x86 = format == &vmm_pt_x86_64 || format == &vmm_pt_la57;
+	return mode;
+}
+
+static bool is_canonical(struct mode mode, vmm_va_t va)
+{
+	int bits = 12 + 9 * mode.levels;
+
+	if (mode.wide != 0)
+		return va >> (bits + mode.wide) == 0;
+	/* Bits 63 to bits must all equal bit bits - 1. */
+	return (uint64_t)((int64_t)(va << (64 - bits)) >> (64 - bits)) == va;
+}
+
+static uint64_t read_entry(const struct pt_rig *rig, struct mode mode,
+	uint64_t table, vmm_va_t va, int level)
+{
+	int bits = level == mode.levels - 1 ? 9 + mode.wide : 9;
+	uint64_t at = (va >> (12 + 9 * level)) & ((UINT64_C(1) << bits) - 1);
+
+	return *(const uint64_t *)(uintptr_t)(table + at * 8 + rig->offset);
+}
+
+static bool riscv_mmu(const struct pt_rig *rig, struct mode mode, vmm_va_t va,
+	char access, bool user, vmm_pa_t *pa_out)
+{
 	uint64_t a = rig->pt.root;
+	int i = mode.levels - 1;
 	uint64_t pte;
-	int i = levels - 1;
 
-	/* Bits 63 to va_bits must all equal bit va_bits - 1. */
-	if ((uint64_t)((int64_t)(va << (64 - bits)) >> (64 - bits)) != va)
-		return false;
 	for (;;) {
-		uint64_t vpn = (va >> (12 + 9 * i)) & 511;
-
-		pte = *(const uint64_t *)(uintptr_t)(a + vpn * 8 + rig->offset);
+		pte = read_entry(rig, mode, a, va, i);
 		if ((pte & 1) == 0 || (pte & 6) == 4 || pte >> 54 != 0)
 			return false;
 		if ((pte & 0xe) != 0)
@@ -119,7 +179,8 @@ bool rig_mmu(const struct pt_rig *rig, vmm_va_t va, char access, bool user,
 		(access == 'w' && (pte & 4) == 0) ||
 		(access == 'x' && (pte & 8) == 0))
 		return false;
-	if (user != ((pte & 0x10) != 0))
+	if (user != ((pte & 0x10) != 0) ||
+		(mode.wide != 0 && (pte & 0x20) != 0))
 		return false;
 	a = ((pte >> 10) & ((UINT64_C(1) << 44) - 1)) << 12;
 	if ((a & ((UINT64_C(1) << (12 + 9 * i)) - 1)) != 0)
@@ -128,4 +189,50 @@ bool rig_mmu(const struct pt_rig *rig, vmm_va_t va, char access, bool user,
 		return false;
 	*pa_out = a | (va & ((UINT64_C(1) << (12 + 9 * i)) - 1));
 	return true;
+}
+
+static bool x86_mmu(const struct pt_rig *rig, struct mode mode, vmm_va_t va,
+	char access, bool user, vmm_pa_t *pa_out)
+{
+	const uint64_t address = ((UINT64_C(1) << 40) - 1) << 12;
+	uint64_t table = rig->pt.root;
+	uint64_t all = UINT64_MAX; /* rights: those of every level */
+	uint64_t none = 0;	   /* XD: that of any */
+	int i = mode.levels - 1;
+	uint64_t entry;
+	uint64_t page;
+
+	for (;; i--) {
+		entry = read_entry(rig, mode, table, va, i);
+		if ((entry & 1) == 0 || (i > 2 && (entry & 0x80) != 0))
+			return false;
+		all &= entry;
+		none |= entry;
+		if (i == 0 || (entry & 0x80) != 0)
+			break;
+		table = entry & address;
+	}
+	page = UINT64_C(1) << (12 + 9 * i);
+	/* Bit 12 of a large leaf is PAT, the others below its size reserved. */
+	if (i > 0 && (entry & address & (page - 1) & ~UINT64_C(0x1000)) != 0)
+		return false;
+	if (user != ((all & 4) != 0) || (access == 'w' && (all & 2) == 0) ||
+		(access == 'x' && none >> 63 != 0))
+		return false;
+	/* The processor would set them; ours are preset. */
+	if ((entry & 0x20) == 0 || (access == 'w' && (entry & 0x40) == 0))
+		return false;
+	*pa_out = (entry & address & ~(page - 1)) | (va & (page - 1));
+	return true;
+}
+
+bool rig_mmu(const struct pt_rig *rig, vmm_va_t va, char access, bool user,
+	vmm_pa_t *pa_out)
+{
+	struct mode mode = mode_of(rig->pt.format);
+
+	if (!is_canonical(mode, va))
+		return false;
+	return mode.x86 ? x86_mmu(rig, mode, va, access, user, pa_out)
+			: riscv_mmu(rig, mode, va, access, user, pa_out);
 }

@@ -24,9 +24,25 @@ struct pt_rig {
 	uint8_t used[RIG_PAGES];
 };
 
-/* The formats, so that tests can run over all of them. */
-#define RIG_FORMATS 3
+/*
+ * The formats, so that tests can run over all of them: first those for satp,
+ * then those of x86-64, then those of a guest's stage.
+ */
+#define RIG_SATP_FORMATS  3
+#define RIG_PLAIN_FORMATS 5
+#define RIG_FORMATS	  8
 extern const struct vmm_pt_format *const rig_formats[RIG_FORMATS];
+
+/* Is it a guest's stage: every access the user's, no global leaves? */
+bool rig_is_guest(const struct vmm_pt_format *format);
+/*
+ * Where a format's addresses end and begin again: the first address past the
+ * lower half, the first of the upper half (the same without a hole), and the
+ * last of all.
+ */
+vmm_va_t rig_low_end(const struct vmm_pt_format *format);
+vmm_va_t rig_high(const struct vmm_pt_format *format);
+vmm_va_t rig_last(const struct vmm_pt_format *format);
 
 void rig_open(struct pt_rig *rig, const struct vmm_pt_format *format);
 /* Finish the table; checks that no page is left. */
@@ -37,9 +53,11 @@ void rig_reap(struct pt_rig *rig, struct vmm_tlb_gather *gather);
 uint64_t rig_digest(const struct pt_rig *rig);
 
 /*
- * Translate by the words of RISC-V Privileged 1.13, 12.3.2, and by nothing of
- * the library's. False for any page fault, reserved encodings included. A and
- * D must be set, as on a machine with Svade; @access is one of 'r', 'w', 'x'.
+ * Translate by the words of RISC-V Privileged 1.13, 12.3.2 and 15.5.1, or of
+ * Intel's manual, 3A 4.5, and by nothing of the library's. False for any page
+ * fault, reserved encodings included. A and D must be set, as on a machine with
+ * Svade; a supervisor must keep off the user's pages, as with SUM = 0, SMAP and
+ * SMEP. @access is one of 'r', 'w', 'x'.
  */
 bool rig_mmu(const struct pt_rig *rig, vmm_va_t va, char access, bool user,
 	vmm_pa_t *pa_out);
