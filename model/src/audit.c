@@ -30,9 +30,34 @@ static void walk_stage(const struct vmm_mmu *mmu, const struct hart *hart,
 		mmu_walk_first(&mmu->config, &hart->regs, va, how, walk);
 }
 
+/* What an audit has reported: a change in each way once. */
+struct reported {
+	struct {
+		uint64_t change;
+		enum vmm_mmu_kind kind;
+	} * item;
+	size_t count;
+	size_t room;
+};
+
+static bool is_new(
+	struct reported *reported, uint64_t change, enum vmm_mmu_kind kind)
+{
+	for (size_t i = 0; i < reported->count; i++) {
+		if (change != 0 && reported->item[i].change == change &&
+			reported->item[i].kind == kind)
+			return false;
+	}
+	GROW(reported);
+	reported->item[reported->count].change = change;
+	reported->item[reported->count++].kind = kind;
+	return true;
+}
+
 /* Guest-physical, to compare what the first stage alone gives. */
 static bool compare_way(struct vmm_mmu *mmu, unsigned number,
-	const struct candidate *c, uint64_t va, unsigned how)
+	const struct candidate *c, uint64_t va, unsigned how,
+	struct reported *reported)
 {
 	const struct hart *hart = &mmu->harts[number];
 	struct vmm_mmu_report report = {0};
@@ -61,13 +86,14 @@ static bool compare_way(struct vmm_mmu *mmu, unsigned number,
 	report.now = walk.result;
 	report.may = outcome.result;
 	mmu_report_candidate(mmu, number, c, &report);
-	mmu_report(mmu, &report);
+	if (is_new(reported, report.change.number, kind))
+		mmu_report(mmu, &report);
 	return true;
 }
 
 /* Piece by piece, as the tables divide what the candidate stands for. */
-static bool compare(
-	struct vmm_mmu *mmu, unsigned number, const struct candidate *c)
+static void compare(struct vmm_mmu *mmu, unsigned number,
+	const struct candidate *c, struct reported *reported)
 {
 	const struct hart *hart = &mmu->harts[number];
 	const uint64_t last = c->va + (mmu_span(&c->entry, c->level) - 1);
@@ -78,13 +104,13 @@ static bool compare(
 		uint64_t inside;
 
 		for (unsigned i = 0; i < WAYS; i++) {
-			if (compare_way(mmu, number, c, va, ways[i]))
-				return true;
+			if (compare_way(mmu, number, c, va, ways[i], reported))
+				return;
 		}
 		walk_stage(mmu, hart, c->space->stage, va, VMM_MMU_READ, &walk);
 		inside = (UINT64_C(1) << mmu_shift(walk.level)) - 1;
 		if ((va | inside) >= last)
-			return false;
+			return;
 		va = (va | inside) + 1;
 	}
 }
@@ -104,6 +130,7 @@ uint64_t vmm_mmu_audit(struct vmm_mmu *mmu, unsigned hart)
 {
 	const uint64_t before = vmm_mmu_count_all(mmu);
 	const struct hart *it = mmu_hart(mmu, hart);
+	struct reported reported = {0};
 
 	vmm_mmu_sync(mmu);
 	for (unsigned stage = 0; stage < STAGES; stage++) {
@@ -113,10 +140,11 @@ uint64_t vmm_mmu_audit(struct vmm_mmu *mmu, unsigned hart)
 		for (size_t i = 0; i < list.count; i++) {
 			if (!list.item[i].now &&
 				mmu_usable(mmu, it, &list.item[i]))
-				compare(mmu, hart, &list.item[i]);
+				compare(mmu, hart, &list.item[i], &reported);
 		}
 		candidates_free(&list);
 	}
+	free(reported.item);
 	return vmm_mmu_count_all(mmu) - before;
 }
 

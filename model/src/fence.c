@@ -63,6 +63,16 @@ static size_t fence_after(const struct fences *fences, uint64_t epoch)
 }
 
 /*
+ * Was the value replaced by a store that the fence does not order? That is one
+ * between sfence.w.inval and sfence.inval.ir: the entry may be read again as
+ * it was.
+ */
+static bool is_unordered(const struct fence *fence, const struct held *held)
+{
+	return fence->covers <= held->until && held->until < fence->epoch - 1;
+}
+
+/*
  * What was read until the end of a span is held until the first fence after
  * that takes it. Spans are left open where it is held still.
  */
@@ -78,7 +88,7 @@ void mmu_hold(const struct hart *hart, const struct held *held,
 			j < hart->fences.count; j++) {
 			const struct fence *fence = &hart->fences.item[j];
 
-			if (fence->covers > span->last &&
+			if (!is_unordered(fence, held) &&
 				mmu_fence_takes(fence, held)) {
 				last = fence->epoch - 1;
 				break;
@@ -91,7 +101,7 @@ void mmu_hold(const struct hart *hart, const struct held *held,
 /* Does the fence take all that a space could have left behind? */
 static bool takes_all(const struct fence *fence, const struct space *space)
 {
-	struct held held = {space, false, true, 0, 0};
+	struct held held = {.space = space, .global = true};
 
 	if (fence->by_va || !mmu_fence_takes(fence, &held))
 		return false;
@@ -122,7 +132,7 @@ static void forget(struct hart *hart, const struct fence *fence)
 	}
 	hart->spaces.count = spaces;
 	for (size_t i = 0; i < hart->fences.count; i++) {
-		if (hart->fences.item[i].covers >= oldest)
+		if (hart->fences.item[i].epoch >= oldest)
 			hart->fences.item[kept++] = hart->fences.item[i];
 	}
 	hart->fences.count = kept;
@@ -192,9 +202,9 @@ void vmm_mmu_hfence_gvma(struct vmm_mmu *mmu, unsigned hart,
 
 /*
  * Svinval. Stores before sfence.w.inval are ordered before the sinvals after
- * it; those are ordered before the walks after sfence.inval.ir. So a sinval
- * does what a fence does, but takes only what was read before the former, and
- * only from the latter on.
+ * it; those are ordered before the walks after sfence.inval.ir. So a sinval is
+ * a fence at the place of the latter, but one that orders only the stores
+ * before the former.
  */
 void vmm_mmu_sfence_w_inval(struct vmm_mmu *mmu, unsigned hart)
 {

@@ -231,8 +231,8 @@ struct space {
 };
 
 struct fence {
-	uint64_t epoch;	 /* the first one after it */
-	uint64_t covers; /* takes what was read in epochs before this one */
+	uint64_t epoch; /* the first one after it: takes what was read before */
+	uint64_t covers; /* but for values replaced from this epoch on */
 	enum stage stage;
 	bool by_va;
 	bool by_asid;
@@ -294,7 +294,8 @@ struct held {
 	bool leaf;
 	bool global;
 	uint64_t va;
-	uint64_t last; /* last address that it stands for */
+	uint64_t last;	/* last address that it stands for */
+	uint64_t until; /* the last epoch in which memory had the value */
 };
 
 bool mmu_fence_takes(const struct fence *fence, const struct held *held);
@@ -305,6 +306,14 @@ void mmu_fence_add(struct vmm_mmu *mmu, struct hart *hart, struct fence fence);
 
 /* What may be used: may.c. */
 
+/* The change that made something stale, and how fences see it. */
+struct blame {
+	uint32_t change; /* or NO_CHANGE */
+	unsigned level;
+	bool leaf;
+	bool global;
+};
+
 struct candidate {
 	const struct space *space;
 	uint64_t va; /* first address that it translates */
@@ -313,10 +322,7 @@ struct candidate {
 	unsigned level;
 	struct entry entry; /* with what its path gave and took */
 	bool now;	    /* it is what the tables say */
-	bool leaf;	    /* to fences */
-	uint32_t blame;	    /* the change that made it stale, or NO_CHANGE */
-	unsigned blame_level;
-	bool blame_leaf; /* was the changed entry a leaf, to fences? */
+	struct blame blame;
 	struct spans held;
 };
 

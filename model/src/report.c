@@ -118,8 +118,9 @@ void mmu_report_candidate(const struct vmm_mmu *mmu, unsigned hart,
 	const struct space *active =
 		mmu_space_active(&mmu->harts[hart], c->space->stage);
 	const struct change *change;
-	struct held held = {
-		.space = c->space, .leaf = c->blame_leaf, .global = c->entry.g};
+	struct held held = {.space = c->space,
+		.leaf = c->blame.leaf,
+		.global = c->blame.global || c->entry.g};
 
 	report->hart = hart;
 	report->entry = c->raw;
@@ -135,22 +136,22 @@ void mmu_report_candidate(const struct vmm_mmu *mmu, unsigned hart,
 		report->why = c->space->asid == active->asid
 				      ? VMM_MMU_WHY_ASID_REUSED
 				      : VMM_MMU_WHY_GLOBAL;
-		if (c->blame == NO_CHANGE)
+		if (c->blame.change == NO_CHANGE)
 			return;
 	}
-	if (c->blame == NO_CHANGE) {
+	if (c->blame.change == NO_CHANGE) {
 		report->why = VMM_MMU_WHY_NAPOT;
 		return;
 	}
-	change = &mmu->changes.item[c->blame];
+	change = &mmu->changes.item[c->blame.change];
 	report->change = (struct vmm_mmu_change){change->number, change->pa,
 		change->from, change->to, change->label};
-	report->change_level = c->blame_level;
+	report->change_level = c->blame.level;
 	if (report->why != VMM_MMU_WHY_NONE)
 		return;
 	/* What the changed entry stands for, at its own level. */
-	held.va = c->va & ~((UINT64_C(1) << mmu_shift(c->blame_level)) - 1);
-	held.last = held.va + ((UINT64_C(1) << mmu_shift(c->blame_level)) - 1);
+	held.va = c->va & ~((UINT64_C(1) << mmu_shift(c->blame.level)) - 1);
+	held.last = held.va + ((UINT64_C(1) << mmu_shift(c->blame.level)) - 1);
 	explain(mmu, hart, &held, change->epoch, report);
 }
 

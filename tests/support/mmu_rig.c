@@ -105,26 +105,44 @@ void mmu_flush(struct vmm_mmu *mmu, unsigned hart,
 	}
 }
 
+void mmu_flush_inval(struct vmm_mmu *mmu, unsigned hart,
+	const struct vmm_tlb_gather *gather, uint64_t asid)
+{
+	const struct vmm_tlb_plan plan = vmm_tlb_plan_make(gather);
+	const uint64_t *rs2 = plan.all_spaces ? NULL : &asid;
+
+	if (!plan.needed)
+		return;
+	vmm_mmu_sfence_w_inval(mmu, hart);
+	if (plan.all_addresses)
+		vmm_mmu_sinval_vma(mmu, hart, NULL, rs2);
+	for (uint64_t i = 0; !plan.all_addresses && i < plan.count; i++) {
+		const uint64_t va = plan.first + (i << plan.shift);
+
+		vmm_mmu_sinval_vma(mmu, hart, &va, rs2);
+	}
+	vmm_mmu_sfence_inval_ir(mmu, hart);
+}
+
 /*
- * INVLPG reaches global pages and all entries that point to tables, so only the
- * number of addresses decides; beyond it CR4.PGE takes global pages too.
+ * A change for all spaces takes everything: INVLPG would take global pages, but
+ * of the others only those of the PCID that runs.
  */
-void mmu_flush_x86(
-	struct vmm_mmu *mmu, unsigned hart, const struct vmm_tlb_gather *gather)
+void mmu_flush_x86(struct vmm_mmu *mmu, unsigned hart,
+	const struct vmm_tlb_gather *gather, uint64_t pcid)
 {
 	const struct vmm_tlb_plan plan = vmm_tlb_plan_make(gather);
 
 	if (!plan.needed)
 		return;
-	if (plan.all_addresses && plan.all_spaces) {
-		vmm_mmu_pge(mmu, hart, false);
-		vmm_mmu_pge(mmu, hart, true);
+	if (plan.all_spaces) {
+		vmm_mmu_invpcid(mmu, hart, 2, 0, 0);
 	} else if (plan.all_addresses) {
-		vmm_mmu_cr3(mmu, hart, vmm_mmu_regs(mmu, hart)->cr3);
+		vmm_mmu_invpcid(mmu, hart, 1, pcid, 0);
 	} else {
 		for (uint64_t i = 0; i < plan.count; i++)
-			vmm_mmu_invlpg(
-				mmu, hart, plan.first + (i << plan.shift));
+			vmm_mmu_invpcid(mmu, hart, 0, pcid,
+				plan.first + (i << plan.shift));
 	}
 }
 
@@ -145,3 +163,20 @@ void mmu_flush_guest(struct vmm_mmu *mmu, unsigned hart,
 		vmm_mmu_hfence_gvma(mmu, hart, &shifted, &vmid);
 	}
 }
+
+#define X86                                                       \
+	(VMM_MMU_NXE | VMM_MMU_WP | VMM_MMU_SMEP | VMM_MMU_SMAP | \
+		VMM_MMU_PCID | VMM_MMU_PGE | VMM_MMU_SPECULATE)
+
+const struct mmu_kind mmu_kinds[MMU_KINDS] = {
+	{&vmm_pt_sv39, VMM_MMU_RISCV, 0, false, mmu_flush},
+	{&vmm_pt_sv48, VMM_MMU_RISCV, VMM_MMU_SVADU, false, mmu_flush_inval},
+	{&vmm_pt_sv57, VMM_MMU_RISCV, VMM_MMU_SVPBMT | VMM_MMU_SVNAPOT, false,
+		mmu_flush},
+	{&vmm_pt_sv39x4, VMM_MMU_RISCV, 0, true, mmu_flush_guest},
+	{&vmm_pt_sv48x4, VMM_MMU_RISCV, VMM_MMU_SVADU, true, mmu_flush_guest},
+	{&vmm_pt_sv57x4, VMM_MMU_RISCV, 0, true, mmu_flush_guest},
+	{&vmm_pt_x86_64, VMM_MMU_X86_64, X86, false, mmu_flush_x86},
+	{&vmm_pt_la57, VMM_MMU_X86_64, X86 | VMM_MMU_LA57, false,
+		mmu_flush_x86},
+};

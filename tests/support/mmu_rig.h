@@ -53,13 +53,26 @@ uint64_t mmu_new_all(struct mmu_rig *rig);
 
 /*
  * The adapter: execute on one hart of the model what a gather asks for, as
- * vmm_riscv_flush() and its like do on hardware.
+ * vmm_riscv_flush() and its like do on hardware. @space is the ASID, PCID or
+ * VMID of the table that was changed, whatever the hart is running.
  */
-void mmu_flush(struct vmm_mmu *mmu, unsigned hart,
-	const struct vmm_tlb_gather *gather, uint64_t asid);
-void mmu_flush_x86(struct vmm_mmu *mmu, unsigned hart,
-	const struct vmm_tlb_gather *gather);
-void mmu_flush_guest(struct vmm_mmu *mmu, unsigned hart,
-	const struct vmm_tlb_gather *gather, uint64_t vmid);
+typedef void mmu_flush_fn(struct vmm_mmu *mmu, unsigned hart,
+	const struct vmm_tlb_gather *gather, uint64_t space);
+mmu_flush_fn mmu_flush;	      /* sfence.vma */
+mmu_flush_fn mmu_flush_inval; /* sinval.vma */
+mmu_flush_fn mmu_flush_x86;   /* INVPCID */
+mmu_flush_fn mmu_flush_guest; /* hfence.gvma, for a second stage */
+
+/* A format, and the machine that reads it. */
+struct mmu_kind {
+	const struct vmm_pt_format *format;
+	enum vmm_mmu_arch arch;
+	unsigned features;
+	bool guest;
+	mmu_flush_fn *flush;
+};
+
+#define MMU_KINDS 8
+extern const struct mmu_kind mmu_kinds[MMU_KINDS];
 
 #endif /* MMU_RIG_H */

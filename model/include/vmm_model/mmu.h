@@ -48,11 +48,12 @@ enum vmm_mmu_arch {
 #define VMM_MMU_SVPBMT	       (1u << 2)
 #define VMM_MMU_SVVPTC	       (1u << 3) /* does not hold absent entries for long */
 /*
- * A fence by address reaches absent entries of every level. The specification
- * promises it for leaf entries; whether an absent entry above level 0 is one,
- * it does not say. Set this if your machines do.
+ * A fence by address orders the store of an entry that points to a table, where
+ * none was before. The specification asks for a fence of all addresses after a
+ * change of a non-leaf entry, with no exception. Set this if your machines have
+ * one.
  */
-#define VMM_MMU_ABSENT_IS_LEAF (1u << 4)
+#define VMM_MMU_ADDRESS_ORDERS_LINKS (1u << 4)
 /*
  * Sets A by itself, of any entry that a walk could read, when the seed says so:
  * allowed wherever hardware sets A. x86-64 caches nothing whose A is clear, so
@@ -328,7 +329,8 @@ uint64_t vmm_mmu_freed(struct vmm_mmu *mmu, uint64_t pa, uint64_t size);
  * vmm_mmu_audit() - Report all that a hart may hold against its table.
  *
  * As if the hart accessed every address in every way, so that no test has to
- * hit the right one. For after a flush. Return: the number of reports.
+ * hit the right one; each change that lacks its fence is reported once. For
+ * after a flush. Return: the number of reports.
  */
 uint64_t vmm_mmu_audit(struct vmm_mmu *mmu, unsigned hart);
 
