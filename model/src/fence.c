@@ -109,6 +109,28 @@ static bool takes_all(const struct fence *fence, const struct space *space)
 	return mmu_fence_takes(fence, &held);
 }
 
+/*
+ * The epoch from which on a space has to be remembered. What a guest's tables
+ * gave was read through the second stage as it was then, so that is forgotten
+ * no earlier than they are.
+ */
+static uint64_t first_needed(const struct hart *hart, const struct fence *fence,
+	const struct space *space)
+{
+	uint64_t first = fence->covers;
+
+	for (size_t i = 0; i < hart->spaces.count; i++) {
+		const struct space *guest = hart->spaces.item[i];
+
+		if (space->stage == STAGE_TWO && guest->stage == STAGE_GUEST &&
+			guest->vmid == space->vmid &&
+			guest->active_in.count > 0 &&
+			guest->active_in.item[0].first < first)
+			first = guest->active_in.item[0].first;
+	}
+	return first;
+}
+
 /* What lies before a fence of everything need not be remembered. */
 static void forget(struct hart *hart, const struct fence *fence)
 {
@@ -120,7 +142,12 @@ static void forget(struct hart *hart, const struct fence *fence)
 		struct space *space = hart->spaces.item[i];
 
 		if (takes_all(fence, space))
-			spans_clip(&space->active_in, fence->covers, FOREVER);
+			spans_clip(&space->active_in,
+				first_needed(hart, fence, space), FOREVER);
+	}
+	for (size_t i = 0; i < hart->spaces.count; i++) {
+		struct space *space = hart->spaces.item[i];
+
 		if (space->active_in.count == 0) {
 			free(space->active_in.item);
 			free(space);
