@@ -303,29 +303,18 @@ static char *bytes_at(const struct vmm_mmu *mmu, uint64_t pa)
 			    : (char *)(uintptr_t)page + (pa & (PAGE - 1));
 }
 
-static struct vmm_mmu_result copy(struct vmm_mmu *mmu, unsigned hart,
-	uint64_t va, unsigned how, void *into, const void *from, size_t size)
+/* Access as many bytes as one page has of the range, and find them. */
+static struct vmm_mmu_result reach(struct vmm_mmu *mmu, unsigned hart,
+	uint64_t va, unsigned how, char **bytes_out)
 {
-	struct vmm_mmu_result result = {.status = VMM_MMU_OK};
+	struct vmm_mmu_result result = vmm_mmu_access(mmu, hart, va, how);
 
-	for (size_t done = 0; done < size;) {
-		const size_t count = part(va + done, size - done);
-		char *memory;
-
-		result = vmm_mmu_access(mmu, hart, va + done, how);
-		if (result.status != VMM_MMU_OK)
-			return result;
-		memory = bytes_at(mmu, result.pa);
-		if (memory == NULL) {
-			result.status = VMM_MMU_ACCESS_FAULT;
-			result.reason = VMM_MMU_NO_MEMORY;
-			return result;
-		}
-		if (into != NULL)
-			memcpy((char *)into + done, memory, count);
-		else
-			memcpy(memory, (const char *)from + done, count);
-		done += count;
+	if (result.status != VMM_MMU_OK)
+		return result;
+	*bytes_out = bytes_at(mmu, result.pa);
+	if (*bytes_out == NULL) {
+		result.status = VMM_MMU_ACCESS_FAULT;
+		result.reason = VMM_MMU_NO_MEMORY;
 	}
 	return result;
 }
@@ -333,11 +322,37 @@ static struct vmm_mmu_result copy(struct vmm_mmu *mmu, unsigned hart,
 struct vmm_mmu_result vmm_mmu_read(struct vmm_mmu *mmu, unsigned hart,
 	uint64_t va, unsigned how, void *into, size_t size)
 {
-	return copy(mmu, hart, va, how | VMM_MMU_READ, into, NULL, size);
+	struct vmm_mmu_result result = {.status = VMM_MMU_OK};
+
+	for (size_t done = 0; done < size;) {
+		const size_t count = part(va + done, size - done);
+		char *bytes;
+
+		result =
+			reach(mmu, hart, va + done, how | VMM_MMU_READ, &bytes);
+		if (result.status != VMM_MMU_OK)
+			break;
+		memcpy((char *)into + done, bytes, count);
+		done += count;
+	}
+	return result;
 }
 
 struct vmm_mmu_result vmm_mmu_write(struct vmm_mmu *mmu, unsigned hart,
 	uint64_t va, unsigned how, const void *from, size_t size)
 {
-	return copy(mmu, hart, va, how | VMM_MMU_WRITE, NULL, from, size);
+	struct vmm_mmu_result result = {.status = VMM_MMU_OK};
+
+	for (size_t done = 0; done < size;) {
+		const size_t count = part(va + done, size - done);
+		char *bytes;
+
+		result = reach(
+			mmu, hart, va + done, how | VMM_MMU_WRITE, &bytes);
+		if (result.status != VMM_MMU_OK)
+			break;
+		memcpy(bytes, (const char *)from + done, count);
+		done += count;
+	}
+	return result;
 }

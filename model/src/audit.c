@@ -216,30 +216,32 @@ static void freed_root(struct vmm_mmu *mmu, unsigned number,
 	mmu_report(mmu, &report);
 }
 
+static void freed_in_stage(struct vmm_mmu *mmu, unsigned number,
+	enum stage stage, uint64_t pa, uint64_t size)
+{
+	const struct hart *hart = &mmu->harts[number];
+	const struct space *space = mmu_space_active(hart, stage);
+	struct candidates list = {0};
+
+	if (space != NULL)
+		freed_root(mmu, number, space, pa, size);
+	gather(mmu, hart, stage, true, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		if (mmu_usable(mmu, hart, &list.item[i]))
+			freed_by(mmu, number, &list.item[i], pa, size);
+	}
+	candidates_free(&list);
+}
+
 uint64_t vmm_mmu_freed(struct vmm_mmu *mmu, uint64_t pa, uint64_t size)
 {
 	const uint64_t before = vmm_mmu_count_all(mmu);
 
 	vmm_mmu_sync(mmu);
+	/* Guest-physical addresses are no pages of the kernel's. */
 	for (unsigned h = 0; h < mmu->config.harts; h++) {
-		const struct hart *hart = &mmu->harts[h];
-
-		/* Guest-physical addresses are no pages of the kernel's. */
-		for (unsigned stage = 0; stage < STAGES; stage += STAGE_TWO) {
-			const struct space *space =
-				mmu_space_active(hart, (enum stage)stage);
-			struct candidates list = {0};
-
-			if (space != NULL)
-				freed_root(mmu, h, space, pa, size);
-			gather(mmu, hart, (enum stage)stage, true, &list);
-			for (size_t i = 0; i < list.count; i++) {
-				if (mmu_usable(mmu, hart, &list.item[i]))
-					freed_by(mmu, h, &list.item[i], pa,
-						size);
-			}
-			candidates_free(&list);
-		}
+		freed_in_stage(mmu, h, STAGE_ONE, pa, size);
+		freed_in_stage(mmu, h, STAGE_TWO, pa, size);
 	}
 	return vmm_mmu_count_all(mmu) - before;
 }

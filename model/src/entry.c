@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Entries, as the specifications describe them. RISC-V Privileged 1.13, 12.3
- * to 12.6; chapters 13 (Svnapot) and 14 (Svpbmt); 18.5.1 (guest stage). Intel
+ * to 12.6; Svnapot; Svpbmt; 15.5.1 (guest stage). Intel
  * SDM 3A, 4.5.4 "Linear-Address Translation with 4-Level Paging and 5-Level
  * Paging", tables 4-14 to 4-20; 4.6 "Access Rights".
  */
@@ -84,7 +84,7 @@ static void decode_riscv(const struct format *format, unsigned features,
 	out->w = bit(raw, 2);
 	out->x = bit(raw, 3);
 	out->u = bit(raw, 4);
-	/* 18.5.1: in the second stage G must be ignored by hardware. */
+	/* 15.5.1: in the second stage G must be ignored by hardware. */
 	out->g = bit(raw, 5) && !format->guest_stage;
 	out->a = bit(raw, 6);
 	out->d = bit(raw, 7);
@@ -149,9 +149,8 @@ static void decode_x86(
 		out->g = bit(raw, 8) && (features & VMM_MMU_PGE) != 0;
 		out->d = bit(raw, 6);
 	}
-	if (bit(raw, 63) && (features & VMM_MMU_NXE) == 0) {
-		reserved(out, VMM_MMU_RESERVED_BITS);
-	} else if (large && level > 2) {
+	if ((bit(raw, 63) && (features & VMM_MMU_NXE) == 0) ||
+		(large && level > 2)) {
 		reserved(out, VMM_MMU_RESERVED_BITS);
 	} else if (large) {
 		/* Bits from 13 up to the size are reserved. */
@@ -203,7 +202,7 @@ void mmu_inherit(const struct format *format, const struct entry *table,
 	}
 }
 
-/* 12.3.1; 18.5.1: the second stage takes every access for the user's. */
+/* 12.3.1; 15.5.1: the second stage takes every access for the user's. */
 static enum vmm_mmu_reason permit_riscv(
 	const struct format *format, const struct entry *leaf, unsigned how)
 {
@@ -286,7 +285,7 @@ uint64_t mmu_leaf_pa(const struct entry *leaf, unsigned level, uint64_t va)
 
 /*
  * A NAPOT entry may be held as sixteen, and then a fence by address takes one
- * of them (chapter 13); so it counts as what one page of it is.
+ * of them (Svnapot); so it counts as what one page of it is.
  */
 uint64_t mmu_span(const struct entry *entry, unsigned level)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fences. RISC-V Privileged 1.13: 12.2.1 (sfence.vma), chapter 15 (Svinval),
- * 18.3.2 (hfence); Intel SDM 3A, 4.10.4.1 "Operations that Invalidate TLBs and
+ * Fences. RISC-V Privileged 1.13: 12.2.1 (sfence.vma), Svinval,
+ * 15.3.2 (hfence); Intel SDM 3A, 4.10.4.1 "Operations that Invalidate TLBs and
  * Paging-Structure Caches".
  *
  *                 rs1 = x0                  rs1 = address
@@ -72,6 +72,20 @@ static bool is_unordered(const struct fence *fence, const struct held *held)
 	return fence->covers <= held->until && held->until < fence->epoch - 1;
 }
 
+/* The first fence after an epoch that takes the entry; NULL: none did. */
+static const struct fence *first_to_take(
+	const struct hart *hart, const struct held *held, uint64_t epoch)
+{
+	for (size_t i = fence_after(&hart->fences, epoch);
+		i < hart->fences.count; i++) {
+		const struct fence *fence = &hart->fences.item[i];
+
+		if (!is_unordered(fence, held) && mmu_fence_takes(fence, held))
+			return fence;
+	}
+	return NULL;
+}
+
 /*
  * What was read until the end of a span is held until the first fence after
  * that takes it. Spans are left open where it is held still.
@@ -82,19 +96,11 @@ void mmu_hold(const struct hart *hart, const struct held *held,
 	into->count = 0;
 	for (size_t i = 0; i < loaded->count; i++) {
 		const struct span *span = &loaded->item[i];
-		uint64_t last = FOREVER;
+		const struct fence *fence =
+			first_to_take(hart, held, span->last);
 
-		for (size_t j = fence_after(&hart->fences, span->last);
-			j < hart->fences.count; j++) {
-			const struct fence *fence = &hart->fences.item[j];
-
-			if (!is_unordered(fence, held) &&
-				mmu_fence_takes(fence, held)) {
-				last = fence->epoch - 1;
-				break;
-			}
-		}
-		spans_push(into, span->first, last);
+		spans_push(into, span->first,
+			fence == NULL ? FOREVER : fence->epoch - 1);
 	}
 }
 
@@ -194,7 +200,7 @@ static struct fence riscv_fence(const struct hart *hart, enum stage stage,
 	return fence;
 }
 
-/* With V = 1, sfence.vma is the guest's: 18.5.3. */
+/* With V = 1, sfence.vma is the guest's: 15.5.3. */
 static enum stage first_stage(const struct hart *hart)
 {
 	return hart->regs.virt ? STAGE_GUEST : STAGE_ONE;

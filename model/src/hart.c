@@ -2,8 +2,8 @@
 /*
  * Harts: their registers, and the spaces that they have used. A space is a root
  * with its tag; it is active on a hart while the registers name it and the
- * hart runs in the mode that uses them (12.1.11 "satp", "active"; 18.2.7
- * "vsatp"). Walks may begin in those epochs and in no others.
+ * hart runs in the mode that uses them (12.1.11 "satp", "active"; "vsatp"
+ * in chapter 15). Walks may begin in those epochs and in no others.
  */
 #include "mmu_internal.h"
 
@@ -108,7 +108,8 @@ static struct space *find(struct hart *hart, const struct space *want)
 	}
 	space = mmu_alloc(1, sizeof(*space));
 	*space = *want;
-	GROW(spaces);
+	spaces->item = mmu_grow(
+		spaces->item, spaces->count, &spaces->room, sizeof(void *));
 	spaces->item[spaces->count++] = space;
 	return space;
 }
@@ -256,7 +257,7 @@ static void speculate(struct vmm_mmu *mmu, const struct space *space,
 			!(entry->kind == ENTRY_TABLE && space->format->x86)) ||
 		mmu_random(mmu) % odds != 0)
 		return;
-	mmu_hardware_store(mmu, page->pa + 8 * index,
+	mmu_hardware_store(mmu, page->pa + UINT64_C(8) * index,
 		page->copy[index] | UINT64_C(1)
 					    << (space->format->x86 ? 5 : 6));
 }

@@ -28,7 +28,7 @@ bool mmu_usable(const struct vmm_mmu *mmu, const struct hart *hart,
 }
 
 /*
- * Chapter 13: an entry with N may be held for all sixteen pages of its group,
+ * Svnapot: an entry with N may be held for all sixteen pages of its group,
  * whatever the entries of the others say.
  */
 static void look_napot(
@@ -80,7 +80,8 @@ static void look_all(struct search *search, const struct node *node)
 
 	for (unsigned index = 0; index < 1u << bits; index++) {
 		if (direct && index % ENTRIES == 0)
-			page = mmu_watch(mmu, node->table + 8 * index);
+			page = mmu_watch(
+				mmu, node->table + UINT64_C(8) * index);
 		if (page == NULL ||
 			!is_quiet(search, node, page, index % ENTRIES))
 			mmu_look_index(search, node, index, NULL);

@@ -61,7 +61,8 @@ struct page *mmu_watch(struct vmm_mmu *mmu, uint64_t pa)
 	memcpy(page->copy, memory, PAGE);
 	for (unsigned i = 0; i < ENTRIES; i++)
 		page->last[i] = NO_CHANGE;
-	GROW(pages);
+	pages->item = mmu_grow(
+		pages->item, pages->count, &pages->room, sizeof(void *));
 	pages->item[pages->count++] = page;
 	pages->slot[slot] = (uint32_t)pages->count;
 	if (pages->count * 2 > pages->slots)
@@ -79,7 +80,7 @@ static void note(
 	change = &changes->item[changes->count];
 	change->epoch = mmu->epoch;
 	change->number = ++mmu->change_number;
-	change->pa = page->pa + 8 * index;
+	change->pa = page->pa + UINT64_C(8) * index;
 	change->from = page->copy[index];
 	change->to = page->memory[index];
 	change->before = page->last[index];

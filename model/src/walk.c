@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The walk by the letter, with no TLB: RISC-V Privileged 1.13, 12.3.2, and for
- * two stages 18.5 "Two-Stage Address Translation"; Intel SDM 3A, 4.5.4. Reads
+ * two stages 15.5 "Two-Stage Address Translation"; Intel SDM 3A, 4.5.4. Reads
  * memory and writes nothing; whoever makes the access sets A and D.
  */
 #include "mmu_internal.h"
@@ -39,83 +39,38 @@ static void fault(struct walk *walk, enum vmm_mmu_status status,
 	walk->result = (struct vmm_mmu_result){status, reason, 0, 0};
 }
 
-/* A table's or a page's guest-physical address, through the second stage. */
-static bool through_second(const struct vmm_mmu_config *config,
-	const struct vmm_mmu_regs *regs, uint64_t gpa, unsigned how,
-	struct walk *walk, uint64_t *pa_out)
-{
-	struct walk second;
-
-	if (!regs->virt) {
-		*pa_out = gpa;
-		return true;
-	}
-	walk->gpa[walk->stages].gpa = gpa;
-	walk->gpa[walk->stages++].how = how;
-	mmu_walk_second(config, regs->hgatp, gpa, how, &second);
-	*pa_out = second.result.pa;
-	if (second.result.status == VMM_MMU_OK) {
-		walk->result.type = second.result.type;
-		return true;
-	}
-	walk->result = second.result;
-	return false;
-}
-
-/* One stage: from the root down to a leaf or a fault. */
+/* One stage, on its way down from the root. */
 struct descent {
 	const struct vmm_mmu_config *config;
-	const struct vmm_mmu_regs *regs; /* NULL: the tables are physical */
 	const struct format *format;
 	enum vmm_mmu_status page_fault;
 	unsigned how;
+	uint64_t va;
+	uint64_t table;
+	unsigned level;
+	struct entry path;
 };
 
-static bool read_entry(const struct descent *d, uint64_t at, struct walk *walk)
+/* To the root; false: the address is none of the format's. */
+static bool begin(struct descent *d, uint64_t root, struct walk *walk)
 {
-	const uint64_t *memory;
-	uint64_t pa = at;
-
-	/* 18.5.1: checked as an implicit load, whatever the access is. */
-	if (d->regs != NULL && !through_second(d->config, d->regs, at,
-				       VMM_MMU_READ, walk, &pa))
-		return false;
-	memory = mmu_memory(d->config, pa);
-	if (memory == NULL) {
-		fault(walk, VMM_MMU_ACCESS_FAULT, VMM_MMU_NO_MEMORY);
-		return false;
-	}
-	walk->entry_pa[walk->levels++] = pa;
-	walk->raw = *memory;
-	return true;
+	d->table = root;
+	d->level = d->format->levels - 1;
+	mmu_path_start(&d->path);
+	if (mmu_canonical(d->format, d->va))
+		return true;
+	fault(walk, d->page_fault, VMM_MMU_NOT_CANONICAL);
+	return false;
 }
 
-static void descend(
-	const struct descent *d, uint64_t root, uint64_t va, struct walk *walk)
+/* The address of the next entry; guest-physical in a guest's tables. */
+static uint64_t entry_at(const struct descent *d)
 {
-	struct entry path;
-	uint64_t table = root;
+	return d->table + UINT64_C(8) * mmu_index(d->format, d->level, d->va);
+}
 
-	if (!mmu_canonical(d->format, va)) {
-		fault(walk, d->page_fault, VMM_MMU_NOT_CANONICAL);
-		return;
-	}
-	mmu_path_start(&path);
-	for (unsigned level = d->format->levels; level-- > 0;) {
-		walk->level = level;
-		if (!read_entry(d, table + 8 * mmu_index(d->format, level, va),
-			    walk))
-			return;
-		mmu_decode(d->format, d->config->features, level, walk->raw,
-			&walk->entry);
-		if (walk->entry.kind == ENTRY_TABLE ||
-			walk->entry.kind == ENTRY_LEAF)
-			mmu_inherit(d->format, &path, &walk->entry);
-		if (walk->entry.kind != ENTRY_TABLE)
-			break;
-		path = walk->entry;
-		table = walk->entry.pa;
-	}
+static void conclude(const struct descent *d, struct walk *walk)
+{
 	if (walk->entry.kind != ENTRY_LEAF) {
 		fault(walk, d->page_fault, walk->entry.reason);
 		return;
@@ -126,19 +81,72 @@ static void descend(
 		fault(walk, d->page_fault, walk->result.reason);
 		return;
 	}
-	walk->result.pa = mmu_leaf_pa(&walk->entry, walk->level, va);
+	walk->result.pa = mmu_leaf_pa(&walk->entry, walk->level, d->va);
 	walk->result.type = walk->entry.type;
+}
+
+/* Read the entry at @pa: false when the walk has come to its end. */
+static bool step(struct descent *d, uint64_t pa, struct walk *walk)
+{
+	const uint64_t *memory = mmu_memory(d->config, pa);
+
+	walk->level = d->level;
+	if (memory == NULL) {
+		fault(walk, VMM_MMU_ACCESS_FAULT, VMM_MMU_NO_MEMORY);
+		return false;
+	}
+	walk->entry_pa[walk->levels++] = pa;
+	walk->raw = *memory;
+	mmu_decode(d->format, d->config->features, d->level, walk->raw,
+		&walk->entry);
+	if (walk->entry.kind == ENTRY_TABLE || walk->entry.kind == ENTRY_LEAF)
+		mmu_inherit(d->format, &d->path, &walk->entry);
+	if (walk->entry.kind == ENTRY_TABLE && d->level > 0) {
+		d->path = walk->entry;
+		d->table = walk->entry.pa;
+		d->level--;
+		return true;
+	}
+	conclude(d, walk);
+	return false;
 }
 
 void mmu_walk_second(const struct vmm_mmu_config *config, uint64_t hgatp,
 	uint64_t gpa, unsigned how, struct walk *walk)
 {
-	const struct descent d = {config, NULL, mmu_format_riscv(hgatp, true),
-		VMM_MMU_GUEST_PAGE_FAULT, how};
+	struct descent d = {.config = config,
+		.format = mmu_format_riscv(hgatp, true),
+		.page_fault = VMM_MMU_GUEST_PAGE_FAULT,
+		.how = how,
+		.va = gpa};
 
 	*walk = (struct walk){.result = {.pa = gpa}};
-	if (d.format != NULL)
-		descend(&d, (hgatp & PPN_MASK) << 12, gpa, walk);
+	if (d.format == NULL || !begin(&d, (hgatp & PPN_MASK) << 12, walk))
+		return;
+	while (step(&d, entry_at(&d), walk))
+		continue;
+}
+
+/* A table's or a page's guest-physical address, through the second stage. */
+static bool through_second(const struct vmm_mmu_config *config,
+	const struct vmm_mmu_regs *regs, uint64_t gpa, unsigned how,
+	struct walk *walk, uint64_t *pa_out)
+{
+	struct walk second;
+
+	*pa_out = gpa;
+	if (!regs->virt)
+		return true;
+	walk->gpa[walk->stages].gpa = gpa;
+	walk->gpa[walk->stages++].how = how;
+	mmu_walk_second(config, regs->hgatp, gpa, how, &second);
+	*pa_out = second.result.pa;
+	if (second.result.status == VMM_MMU_OK) {
+		walk->result.type = second.result.type;
+		return true;
+	}
+	walk->result = second.result;
+	return false;
 }
 
 /* Must the walk set A or D in its leaf? */
@@ -166,7 +174,7 @@ static void finish_guest(const struct vmm_mmu_config *config,
 	if (!through_second(config, regs, gpa, how, walk, &pa))
 		return;
 	walk->result.pa = pa;
-	/* Chapter 14: a first-stage type overrides the second stage's. */
+	/* Svpbmt: a first-stage type overrides the second stage's. */
 	if (type != 0)
 		walk->result.type = type;
 }
@@ -177,21 +185,32 @@ void mmu_walk_first(const struct vmm_mmu_config *config,
 {
 	const bool riscv = config->arch == VMM_MMU_RISCV;
 	const uint64_t satp = regs->virt ? regs->vsatp : regs->satp;
-	const struct descent d = {config, regs->virt ? regs : NULL,
-		riscv ? mmu_format_riscv(satp, false)
-		      : mmu_format_x86(config->features),
-		VMM_MMU_PAGE_FAULT, how};
+	struct descent d = {.config = config,
+		.page_fault = VMM_MMU_PAGE_FAULT,
+		.how = how,
+		.va = va};
+	uint64_t at = 0;
+	uint64_t pa;
+	bool on;
 
 	*walk = (struct walk){.result = {.pa = va}};
-	if (d.format != NULL && (riscv || regs->cr3 != 0))
-		descend(&d,
-			riscv ? (satp & PPN_MASK) << 12 : regs->cr3 & CR3_MASK,
-			va, walk);
-	if (walk->result.status != VMM_MMU_OK || !regs->virt)
-		return;
-	finish_guest(config, regs,
-		walk->stages > 0 ? walk->gpa[walk->stages - 1].gpa : 0, how,
-		walk);
+	if (riscv)
+		d.format = mmu_format_riscv(satp, false);
+	else if (regs->cr3 != 0)
+		d.format = mmu_format_x86(config->features);
+	on = d.format != NULL &&
+	     begin(&d, riscv ? (satp & PPN_MASK) << 12 : regs->cr3 & CR3_MASK,
+		     walk);
+	while (on) {
+		at = entry_at(&d);
+		walk->level = d.level;
+		/* 15.5.1: checked as an implicit load, whatever the access. */
+		on = through_second(
+			     config, regs, at, VMM_MMU_READ, walk, &pa) &&
+		     step(&d, pa, walk);
+	}
+	if (walk->result.status == VMM_MMU_OK && regs->virt)
+		finish_guest(config, regs, at, how, walk);
 }
 
 struct vmm_mmu_result vmm_mmu_translate(const struct vmm_mmu_config *config,

@@ -93,7 +93,7 @@ TEST(unit_mmu_riscv_formats)
 	}
 }
 
-/* 18.5.1: two more bits, a root of 16 KiB, zeroes above; U in each leaf. */
+/* 15.5.1: two more bits, a root of 16 KiB, zeroes above; U in each leaf. */
 TEST(unit_mmu_guest_formats)
 {
 	for (unsigned levels = 3; levels <= 5; levels++) {

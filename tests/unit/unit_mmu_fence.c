@@ -344,7 +344,7 @@ TEST(unit_mmu_global_is_for_all_spaces)
 	mmu_close(&rig);
 }
 
-/* 12.2.1, note: entries with V = 0 may be held. Svvptc (chapter 17) not. */
+/* 12.2.1, note: entries with V = 0 may be held. Not with Svvptc. */
 TEST(unit_mmu_absent_entries_are_held)
 {
 	build(1, 0);
@@ -430,7 +430,7 @@ TEST(unit_mmu_walks_unlinked_tables)
 	mmu_close(&rig);
 }
 
-/* Chapter 15: three instructions that make one fence, in this order. */
+/* Svinval: three instructions that make one fence, in this order. */
 TEST(unit_mmu_svinval)
 {
 	build(1, 0);
@@ -461,7 +461,7 @@ TEST(unit_mmu_svinval)
 }
 
 /*
- * Chapter 13: a NAPOT entry may be held as sixteen, so a change needs a fence
+ * Svnapot: a NAPOT entry may be held as sixteen, so a change needs a fence
  * for each page of it, and entries of a group that differ are both in use.
  */
 TEST(unit_mmu_svnapot)

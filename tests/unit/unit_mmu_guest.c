@@ -70,7 +70,7 @@ static uint64_t reports(unsigned hart, uint64_t va)
 	return mmu_new_all(&rig);
 }
 
-/* 18.5: both stages are passed; whose fault it is, and permissions of each. */
+/* 15.5: both stages are passed; whose fault it is, and permissions of each. */
 TEST(unit_mmu_guest_two_stages)
 {
 	struct vmm_mmu_result result;
@@ -97,7 +97,7 @@ TEST(unit_mmu_guest_two_stages)
 	mmu_close(&rig);
 }
 
-/* 18.5: MXR of the guest counts in its own stage, the hypervisor's in both. */
+/* 15.5: MXR of the guest counts in its own stage, the hypervisor's in both. */
 TEST(unit_mmu_guest_mxr)
 {
 	build(0);
@@ -120,7 +120,7 @@ TEST(unit_mmu_guest_mxr)
 	mmu_close(&rig);
 }
 
-/* 18.3.2: each fence takes what its stage holds, and no more. */
+/* 15.3.2: each fence takes what its stage holds, and no more. */
 TEST(unit_mmu_guest_fences)
 {
 	const uint64_t gpa = 0x10000;
@@ -193,7 +193,7 @@ TEST(unit_mmu_guest_table_moves)
 }
 
 /*
- * 18.5.3, note: a switch of machines zeroes vsatp first. Else the tables of one
+ * 15.5.3, note: a switch of machines zeroes vsatp first. Else the tables of one
  * are walked, speculatively, under the VMID of the other.
  */
 TEST(unit_mmu_guest_world_switch)
@@ -224,7 +224,7 @@ TEST(unit_mmu_guest_world_switch)
 	}
 }
 
-/* 12.1.11, 18.2.7: the host's space is not walked while the guest runs. */
+/* 12.1.11, vsatp: the host's space is not walked while the guest runs. */
 TEST(unit_mmu_guest_host_is_not_active)
 {
 	build(0);
@@ -249,7 +249,7 @@ TEST(unit_mmu_guest_host_is_not_active)
 	mmu_close(&rig);
 }
 
-/* Bare stages: 18.2.7, 18.2.10. */
+/* Bare stages: vsatp and hgatp, MODE = 0. */
 TEST(unit_mmu_guest_bare_stages)
 {
 	build(0);
@@ -287,7 +287,7 @@ TEST(unit_mmu_guest_accessed_and_dirty)
 	mmu_close(&rig);
 }
 
-/* Chapter 14: the type of the first stage counts, if it says one. */
+/* Svpbmt: the type of the first stage counts, if it says one. */
 TEST(unit_mmu_guest_memory_types)
 {
 	build(VMM_MMU_SVPBMT);

@@ -18,8 +18,8 @@
  * are the instructions that only a hart can see: satp and CR3 writes, fences,
  * and the accesses themselves. model/README.md shows how in forty lines.
  *
- * Sources: RISC-V Privileged 1.13, chapters 12 "Supervisor-Level ISA", 13 to
- * 17 (Svnapot, Svpbmt, Svinval, Svadu, Svvptc) and 18 "Hypervisor Extension";
+ * Sources: RISC-V Privileged 1.13, chapters 12 "Supervisor-Level ISA" with
+ * Svnapot, Svpbmt, Svinval, Svadu and Svvptc, and 15 "Hypervisor Extension";
  * Intel SDM volume 3A, chapter 4 "Paging". Nothing here is shared with libvmm.
  *
  * A hosted C library. Not thread-safe: one thread plays all harts, and every
@@ -43,10 +43,10 @@ enum vmm_mmu_arch {
 };
 
 /* What the machine has. RISC-V: */
-#define VMM_MMU_SVADU	       (1u << 0) /* sets A and D; without it (Svade) faults */
-#define VMM_MMU_SVNAPOT	       (1u << 1)
-#define VMM_MMU_SVPBMT	       (1u << 2)
-#define VMM_MMU_SVVPTC	       (1u << 3) /* does not hold absent entries for long */
+#define VMM_MMU_SVADU		     (1u << 0) /* sets A and D; without it (Svade) faults */
+#define VMM_MMU_SVNAPOT		     (1u << 1)
+#define VMM_MMU_SVPBMT		     (1u << 2)
+#define VMM_MMU_SVVPTC		     (1u << 3) /* does not hold absent entries for long */
 /*
  * A fence by address orders the store of an entry that points to a table, where
  * none was before. The specification asks for a fence of all addresses after a
@@ -59,15 +59,15 @@ enum vmm_mmu_arch {
  * allowed wherever hardware sets A. x86-64 caches nothing whose A is clear, so
  * without this it holds only what was accessed.
  */
-#define VMM_MMU_SPECULATE      (1u << 5)
+#define VMM_MMU_SPECULATE	     (1u << 5)
 /* x86-64; A and D are always set by the processor: */
-#define VMM_MMU_LA57	       (1u << 8)  /* CR4.LA57 */
-#define VMM_MMU_NXE	       (1u << 9)  /* EFER.NXE */
-#define VMM_MMU_WP	       (1u << 10) /* CR0.WP */
-#define VMM_MMU_SMEP	       (1u << 11) /* CR4.SMEP */
-#define VMM_MMU_SMAP	       (1u << 12) /* CR4.SMAP */
-#define VMM_MMU_PCID	       (1u << 13) /* CR4.PCIDE */
-#define VMM_MMU_PGE	       (1u << 14) /* CR4.PGE at reset */
+#define VMM_MMU_LA57		     (1u << 8)	/* CR4.LA57 */
+#define VMM_MMU_NXE		     (1u << 9)	/* EFER.NXE */
+#define VMM_MMU_WP		     (1u << 10) /* CR0.WP */
+#define VMM_MMU_SMEP		     (1u << 11) /* CR4.SMEP */
+#define VMM_MMU_SMAP		     (1u << 12) /* CR4.SMAP */
+#define VMM_MMU_PCID		     (1u << 13) /* CR4.PCIDE */
+#define VMM_MMU_PGE		     (1u << 14) /* CR4.PGE at reset */
 
 /* How an access is made: one of the first three, and what applies. */
 #define VMM_MMU_READ   (1u << 0)
