@@ -112,7 +112,9 @@ static inline bool vmm_pt_is_lent(
 static inline bool vmm_pt_is_napot(
 	const struct vmm_pt_format *format, uint64_t entry, unsigned level)
 {
-	return level == 0 && (entry & format->napot) != 0;
+	/* In a tag, the bit is part of the number. */
+	return level == 0 && (entry & format->napot) != 0 &&
+	       vmm_pt_is_valid(format, entry);
 }
 
 /* The address of the table that an entry points to. */
