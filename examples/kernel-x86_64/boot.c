@@ -12,6 +12,7 @@
 
 #include <vmm/boot.h>
 #include <vmm/firmware.h>
+#include <vmm/x86.h>
 
 /*
  * Pages for boot tables: a root, and at most four each for the image and for
@@ -46,9 +47,14 @@ static vmm_pa_t image_pa(const char *at)
 /* The format that the processor runs in, with the pages that it can. */
 const struct vmm_pt_format *kernel_format(unsigned va_bits)
 {
-	format = va_bits == 57 ? vmm_pt_la57 : vmm_pt_x86_64;
-	if ((x86_cpuid_edx(CPUID_EXTENDED) & CPUID_PAGES_1GIB) == 0)
-		format.leaf_level_max = 1;
+	const unsigned features =
+		(x86_cpuid_edx(CPUID_EXTENDED) & CPUID_PAGES_1GIB) == 0
+			? VMM_PT_NO_GIGA
+			: 0;
+	const int err = vmm_pt_format_init(&format,
+		va_bits == 57 ? &vmm_pt_la57 : &vmm_pt_x86_64, features);
+
+	expect(err == VMM_OK, "format: %s", vmm_err_name(err));
 	return &format;
 }
 
@@ -131,5 +137,5 @@ void boot_enter(vmm_pa_t start_info)
 	kernel.load_pa = image_pa(__image_start);
 	read_memory_map(start_info);
 	build_tables(&pt);
-	x86_write_cr3(pt.root);
+	vmm_x86_cr3_write(vmm_x86_cr3(&pt, 0));
 }

@@ -8,7 +8,8 @@
 #include "console.h"
 #include "kernel.h"
 #include "trap.h"
-#include "x86.h"
+
+#include <vmm/x86.h>
 
 #define GUARD	   VMM_PAGE_SIZE
 #define STACK_SIZE (4 * VMM_PAGE_SIZE)
@@ -54,30 +55,7 @@ uint64_t harts_load(uint64_t index, vmm_va_t va)
 	return probe_load(va);
 }
 
-/* Clearing PGE drops what is global as well (Intel SDM 3A, 4.10.4.1). */
-static void flush_all(void)
-{
-	const uint64_t cr4 = x86_read_cr4();
-
-	x86_write_cr4(cr4 & ~X86_CR4_PGE);
-	x86_write_cr4(cr4);
-}
-
-/*
- * INVLPG drops the global entries and all paging-structure caches of the
- * current space, so that it serves for changed tables too; but a table may be
- * behind many addresses, and then everything goes.
- */
 void harts_flush(const struct vmm_tlb_gather *gather)
 {
-	const struct vmm_tlb_plan plan = vmm_tlb_plan_make(gather);
-
-	if (!plan.needed)
-		return;
-	if (plan.all_addresses) {
-		flush_all();
-		return;
-	}
-	for (uint64_t i = 0; i < plan.count; i++)
-		x86_invlpg(plan.first + (i << plan.shift));
+	vmm_x86_flush(gather, false);
 }

@@ -9,7 +9,8 @@
 #include "kernel.h"
 #include "setup.h"
 #include "tables.h"
-#include "x86.h"
+
+#include <vmm/x86.h>
 
 _Noreturn void kernel_main(vmm_pa_t start_info);
 
@@ -36,7 +37,7 @@ void kernel_main(vmm_pa_t start_info)
 	setup_frames();
 	setup_layout();
 	setup_table();
-	x86_write_cr3(kernel.pt.root);
+	vmm_x86_cr3_write(vmm_x86_cr3(&kernel.pt, 0));
 	print("\npage table\n");
 	vmm_pt_dump(&kernel.pt, &sink);
 	print("\n");

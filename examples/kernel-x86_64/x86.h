@@ -43,17 +43,6 @@ static inline void x86_write_cr4(uint64_t value)
 	__asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
 }
 
-/* Turn another table on. What is not global leaves the TLB with it. */
-static inline void x86_write_cr3(uint64_t value)
-{
-	__asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory");
-}
-
-static inline void x86_invlpg(uint64_t address)
-{
-	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
-}
-
 /* EDX of a CPUID leaf without a subleaf. */
 static inline uint32_t x86_cpuid_edx(uint32_t leaf)
 {

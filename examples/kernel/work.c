@@ -6,6 +6,7 @@
 #include "console.h"
 #include "harts.h"
 #include "kernel.h"
+#include "superpage.h"
 #include "trap.h"
 
 #include <vmm/pt_upkeep.h>
@@ -226,7 +227,10 @@ static void check_harts(void)
 	check(vmm_vmem_free(&arena, base), "free region");
 }
 
-/* A 2 MiB page loses one page out of its middle; its neighbours stay. */
+/*
+ * A 2 MiB page is split and merged, and then loses one page out of its middle;
+ * its neighbours stay.
+ */
 static void check_superpage(void)
 {
 	const uint64_t size = VMM_MIB(2);
@@ -243,6 +247,7 @@ static void check_superpage(void)
 	harts_flush(&gather);
 	expect(vmm_pt_next(&kernel.pt, &cursor, &run) && run.level == 1,
 		"no superpage where one fits");
+	superpage_round(hole);
 	*word(hole - 8) = 1;
 	*word(hole) = 2;
 	*word(hole + VMM_PAGE_SIZE) = 3;
@@ -327,7 +332,9 @@ void kernel_work(void)
 	print("work: a page appeared on %u harts, and went on all of them\n",
 		harts_count());
 	check_superpage();
-	print("work: a 2 MiB page was split and its neighbours stayed\n");
+	superpage_direct_map();
+	print("work: superpages were split and merged, here and in the direct "
+	      "map\n");
 	check(vmm_pt_check(&kernel.pt), "page table check");
 	check(vmm_vmem_check(&arena), "arena check");
 	check(vmm_pmem_check(&kernel.pmem), "frame check");

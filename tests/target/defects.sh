@@ -26,6 +26,13 @@ defect fence_remote $kernel/harts.c \
 	's/online\(\) > 1 && /online() > 100 \&\& /' \
 	'hart [1-3]: address .* is readable after unmap'
 
+defect merge_too_little $kernel/superpage.c \
+	's/vmm_align_down\(va, size\), size, &gather/va, size >> 9, \&gather/' \
+	'is no superpage again'
+defect flush_after_split $kernel/superpage.c \
+	'0,/^\tflush\(&gather\);/ s/^\tflush\(&gather\);/\tvmm_pt_reap(\&kernel.pt, \&gather);/' \
+	'is writable after protect'
+
 # A wrong bit in the description of the entries.
 defect bit_writable_is_executable src/pt/pt_formats.c \
 	's/\{\.set = PTE_R \| PTE_W\},/{.set = PTE_R | PTE_W | PTE_X},/' \
