@@ -11,12 +11,14 @@
 
 /*
  * RISC-V Privileged 1.13, 3.1.6 and 3.1.18. The guest may read user pages (SUM)
- * and pages for execution (MXR), so that every page can be asked for.
+ * and pages for execution (MXR), whether accessed before or not (ADUE), so that
+ * every page can be asked for.
  */
 #define MSTATUS_MPP_S (UINT64_C(1) << 11)
 #define MSTATUS_SUM   (UINT64_C(1) << 18)
 #define MSTATUS_MXR   (UINT64_C(1) << 19)
 #define MSTATUS_MPV   (UINT64_C(1) << 39)
+#define MENVCFG_ADUE  (UINT64_C(1) << 61)
 #define MENVCFG_PBMTE (UINT64_C(1) << 62)
 
 /* Intel SDM 3A, 2.5. */
@@ -62,9 +64,10 @@ static void page_free(void *ctx, vmm_pa_t pa)
 	memset(guest->ram + GUEST_TABLES + at, 0xff, VMM_PAGE_SIZE);
 }
 
-void guest_table(struct guest *guest, struct vmm_pt *pt)
+void guest_table(struct guest *guest, struct vmm_pt *pt,
+	const struct vmm_pt_format *format)
 {
-	vmm_pt_init(pt, guest->format, &guest->pages,
+	vmm_pt_init(pt, format, &guest->pages,
 		(uint64_t)(uintptr_t)guest->ram - guest->ram_pa,
 		guest->ram_pa + GUEST_TABLES);
 }
@@ -87,12 +90,15 @@ static void prepare_riscv64(struct guest *guest)
 	CHECK(file != NULL);
 	CHECK(fread(guest->ram, 1, GUEST_ARGUMENTS + 1, file) > 0);
 	CHECK(feof(file) && fclose(file) == 0);
-	argument[MENVCFG] = MENVCFG_PBMTE;
+	argument[MENVCFG] = MENVCFG_PBMTE | MENVCFG_ADUE;
 	argument[MSTATUS] = MSTATUS_MPP_S | MSTATUS_SUM | MSTATUS_MXR;
 	if (format->sign_extended) {
 		argument[SATP] = root;
+		guest->regs.satp = root;
 	} else {
 		argument[HGATP] = root;
+		guest->regs.hgatp = root;
+		guest->regs.virt = true;
 		argument[MSTATUS] |= MSTATUS_MPV;
 	}
 }
@@ -104,6 +110,7 @@ static void prepare_x86_64(struct guest *guest)
 	argument[CR4] =
 		guest->format->levels == 5 ? CR4_PAE | CR4_LA57 : CR4_PAE;
 	argument[CR3] = guest->ram_pa + GUEST_TABLES;
+	guest->regs.cr3 = argument[CR3];
 }
 
 /* Map what the stub runs on, start, wait until it has arrived, and stop. */
@@ -114,7 +121,7 @@ static void run(
 	struct vmm_pt pt;
 	int tries = 0;
 
-	guest_table(guest, &pt);
+	guest_table(guest, &pt, guest->format);
 	CHECK_EQ(vmm_pt_map(&pt, guest->ram_pa, guest->ram_pa, VMM_MIB(2), rwx,
 			 NULL),
 		VMM_OK);
@@ -131,6 +138,24 @@ static void run(
 	}
 	monitor_execute(&guest->monitor, "stop");
 	vmm_pt_fini(&pt);
+}
+
+static void init_model(struct guest *guest, bool x86)
+{
+	const unsigned la57 = guest->format->levels == 5 ? VMM_MMU_LA57 : 0;
+
+	guest->model.ram = guest->ram;
+	guest->model.ram_base = guest->ram_pa;
+	guest->model.ram_size = GUEST_RAM_SIZE;
+	guest->model.harts = 1;
+	if (x86) {
+		guest->model.arch = VMM_MMU_X86_64;
+		guest->model.features = VMM_MMU_NXE | la57;
+	} else {
+		guest->model.arch = VMM_MMU_RISCV;
+		guest->model.features =
+			VMM_MMU_SVADU | VMM_MMU_SVNAPOT | VMM_MMU_SVPBMT;
+	}
 }
 
 /* RAM for a guest that QEMU can open by the name that @memory receives. */
@@ -168,6 +193,7 @@ void guest_start(struct guest *guest, const struct vmm_pt_format *format)
 	guest->format = format;
 	guest->pages = (struct vmm_pages){page_alloc, page_free, guest};
 	guest->ram_pa = x86 ? 0 : RISCV64_RAM;
+	init_model(guest, x86);
 	if (x86) {
 		prepare_x86_64(guest);
 		run(guest, x86_64, arguments(guest) + ARRIVED_X86_64);
@@ -175,6 +201,18 @@ void guest_start(struct guest *guest, const struct vmm_pt_format *format)
 		prepare_riscv64(guest);
 		run(guest, riscv64, arguments(guest) + ARRIVED_RISCV64);
 	}
+}
+
+bool guest_model(struct guest *guest, vmm_va_t va, vmm_pa_t *pa_out)
+{
+	const unsigned how =
+		VMM_MMU_READ | VMM_MMU_SUM | VMM_MMU_MXR |
+		(guest->regs.virt ? VMM_MMU_USER | VMM_MMU_HS_MXR : 0);
+	const struct vmm_mmu_result result =
+		vmm_mmu_translate(&guest->model, &guest->regs, va, how);
+
+	*pa_out = result.pa;
+	return result.status == VMM_MMU_OK;
 }
 
 void guest_end(struct guest *guest)

@@ -113,18 +113,24 @@ void monitor_execute(struct monitor *monitor, const char *command)
 	read_answer(monitor, text, sizeof(text));
 }
 
-bool monitor_translate(struct monitor *monitor, vmm_va_t va, vmm_pa_t *pa_out)
+void monitor_ask(struct monitor *monitor, vmm_va_t va)
 {
-	static const char good[] = "\"gpa: ";
-	char text[512];
-	const char *at;
-	char *end;
+	char text[128];
 
 	snprintf(text, sizeof(text),
 		"{\"execute\": \"human-monitor-command\", \"arguments\": "
 		"{\"command-line\": \"gva2gpa 0x%llx\"}}\n",
 		(unsigned long long)va);
 	send_line(monitor, text);
+}
+
+bool monitor_answer(struct monitor *monitor, vmm_pa_t *pa_out)
+{
+	static const char good[] = "\"gpa: ";
+	char text[512];
+	const char *at;
+	char *end;
+
 	read_answer(monitor, text, sizeof(text));
 	if (strstr(text, "\"Unmapped") != NULL)
 		return false;

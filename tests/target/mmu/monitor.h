@@ -27,13 +27,21 @@ void monitor_start(struct monitor *monitor, const char *const *argv);
 void monitor_execute(struct monitor *monitor, const char *command);
 
 /**
- * monitor_translate() - Ask the guest's MMU for one address.
- * @va:     Any address; what it means depends on the CPU's state.
+ * monitor_ask() - Ask the guest's MMU for one address.
+ * @va: Any address; what it means depends on the CPU's state.
+ *
+ * The answers come in the order of the questions. Ask a few at once: each turn
+ * between two processes costs more than the answer.
+ */
+void monitor_ask(struct monitor *monitor, vmm_va_t va);
+
+/**
+ * monitor_answer() - Take the next answer.
  * @pa_out: Receives the physical address.
  *
  * Return: true, or false if QEMU says that nothing is mapped there.
  */
-bool monitor_translate(struct monitor *monitor, vmm_va_t va, vmm_pa_t *pa_out);
+bool monitor_answer(struct monitor *monitor, vmm_pa_t *pa_out);
 
 /* Let QEMU quit, and see that it did so well. */
 void monitor_end(struct monitor *monitor);

@@ -3,7 +3,8 @@
  * QEMU's MMU reads our tables. Each round builds a small random table in the
  * RAM of a guest, with ranges at every edge that the format has, and asks the
  * guest's MMU where addresses lead: inside, at and just outside every range.
- * Three must agree: a list of what was asked for, vmm_pt_translate(), and QEMU.
+ * Four must agree: a list of what was asked for, vmm_pt_translate(), QEMU, and the
+ * adversarial model's MMU (model/).
  *
  * The monitor asks as a load, and the guest may load from every page (SUM and
  * MXR): permissions are judged elsewhere, by accesses.
@@ -23,8 +24,10 @@
 
 struct judge {
 	struct guest guest;
+	struct vmm_pt_format format; /* the guest's, with random features */
 	struct vmm_pt pt;
-	struct extents extents;
+	struct extents extents; /* what is mapped */
+	struct extents tags;	/* what has a tag, in prot */
 	struct rng rng;
 	vmm_va_t anchors[6];
 	uint64_t questions;
@@ -40,7 +43,7 @@ struct range {
 
 static const struct vmm_pt_format *format_of(const struct judge *judge)
 {
-	return judge->guest.format;
+	return &judge->format;
 }
 
 /* Bits above the format's, as its canonical addresses have them. */
@@ -111,17 +114,28 @@ static bool is_good(const struct vmm_pt_format *format, struct range range)
 	       (!format->sign_extended || range.va >> 63 == last >> 63);
 }
 
+/* Any protection and memory type that the format can express. */
 static unsigned choose_prot(struct judge *judge)
 {
 	const struct vmm_pt_format *format = format_of(judge);
 	const unsigned access = VMM_PT_READ | VMM_PT_WRITE |
 				(format->exec_only ? VMM_PT_EXEC : 0);
 	unsigned prot;
+	unsigned type;
 
 	do
 		prot = (unsigned)rng_next(&judge->rng) & format->prot_allowed;
 	while ((prot & access) == 0);
-	return prot;
+	do
+		type = (unsigned)rng_below(&judge->rng, VMM_PT_TYPES);
+	while ((format->types_allowed >> type & 1) == 0);
+	return prot | type << VMM_PT_TYPE_SHIFT;
+}
+
+static bool is_free(const struct judge *judge, struct range range)
+{
+	return extents_mapped(&judge->extents, range.va, range.size) == 0 &&
+	       extents_mapped(&judge->tags, range.va, range.size) == 0;
 }
 
 static void map(struct judge *judge)
@@ -133,7 +147,7 @@ static void map(struct judge *judge)
 	if (!is_good(format_of(judge), range) ||
 		(range.pa + range.size - 1) >> format_of(judge)->pa_bits != 0)
 		wanted = VMM_ERANGE;
-	else if (extents_mapped(&judge->extents, range.va, range.size) != 0)
+	else if (!is_free(judge, range))
 		wanted = VMM_EEXIST;
 	CHECK_EQ(vmm_pt_map(&judge->pt, range.va, range.pa, range.size, prot,
 			 NULL),
@@ -188,6 +202,54 @@ static void change(struct judge *judge, unsigned prot)
 		extents_change(&judge->extents, range.va, range.size, prot);
 }
 
+/* What must not be noticed: larger leaves where they say the same. */
+static void merge(struct judge *judge)
+{
+	const struct range range = choose_mapped(judge);
+	struct vmm_tlb_gather gather;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	CHECK_EQ(vmm_pt_merge(&judge->pt, range.va, range.size, &gather),
+		is_good(format_of(judge), range) ? VMM_OK : VMM_ERANGE);
+	vmm_pt_reap(&judge->pt, &gather);
+}
+
+/* Absent entries with a tag; they must be absent to the MMU, too. */
+static void tag(struct judge *judge)
+{
+	const struct range range = choose_range(judge);
+	const unsigned number =
+		1 + (unsigned)rng_below(&judge->rng, UINT32_MAX);
+	int wanted = VMM_OK;
+
+	if (!is_good(format_of(judge), range))
+		wanted = VMM_ERANGE;
+	else if (!is_free(judge, range))
+		wanted = VMM_EEXIST;
+	CHECK_EQ(vmm_pt_tag(&judge->pt, range.va, range.size, number, NULL),
+		wanted);
+	if (wanted == VMM_OK)
+		extents_add(&judge->tags,
+			(struct extent){range.va, range.size, 0, number});
+}
+
+/* As munmap() has it: holes and tags as well. */
+static void unmap_any(struct judge *judge)
+{
+	const struct range range = choose_range(judge);
+	struct vmm_tlb_gather gather;
+	int wanted = is_good(format_of(judge), range) ? VMM_OK : VMM_ERANGE;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	CHECK_EQ(vmm_pt_unmap_any(&judge->pt, range.va, range.size, &gather),
+		wanted);
+	vmm_pt_reap(&judge->pt, &gather);
+	if (wanted == VMM_OK) {
+		extents_change(&judge->extents, range.va, range.size, 0);
+		extents_change(&judge->tags, range.va, range.size, 0);
+	}
+}
+
 static void put(const char *text, bool mapped, vmm_pa_t pa)
 {
 	test_puts(text);
@@ -197,63 +259,72 @@ static void put(const char *text, bool mapped, vmm_pa_t pa)
 		test_puts("nothing");
 }
 
-/* Where does @va lead? All three must say the same. */
-static void ask(struct judge *judge, vmm_va_t va)
+/* Where does @va lead, of which QEMU was asked before? All three must say the same. */
+static void compare(struct judge *judge, vmm_va_t va)
 {
+	const struct extent *tagged = extents_find(&judge->tags, va);
 	const struct extent *extent = extents_find(&judge->extents, va);
 	const bool mapped = extent != NULL;
 	const vmm_pa_t wanted = mapped ? extent->pa + (va - extent->va) : 0;
 	vmm_pa_t ours = 0;
 	vmm_pa_t theirs = 0;
 	bool we = vmm_pt_translate(&judge->pt, va, &ours, NULL) == VMM_OK;
-	bool they = monitor_translate(&judge->guest.monitor, va, &theirs);
+	bool they = monitor_answer(&judge->guest.monitor, &theirs);
+	vmm_pa_t models = 0;
+	bool model = guest_model(&judge->guest, va, &models);
 
+	CHECK_EQ(vmm_pt_tag_get(&judge->pt, va), tagged ? tagged->prot : 0);
 	judge->questions++;
 	judge->mapped += mapped;
-	if (we == mapped && they == mapped && ours == wanted &&
-		theirs == wanted)
+	if (we == mapped && they == mapped && model == mapped &&
+		(!mapped || (ours == wanted && theirs == wanted &&
+				    models == wanted)))
 		return;
 	test_puts(format_of(judge)->name);
 	put(" ", true, va);
 	put(": wanted ", mapped, wanted);
 	put(", translate says ", we, ours);
 	put(", QEMU says ", they, theirs);
+	put(", the model says ", model, models);
 	test_puts("\n");
 	vmm_pt_dump(&judge->pt, &test_sink);
 	test_fail(__FILE__, __LINE__, "they do not agree");
 }
 
 /* Inside, at the ends of and outside what is or was mapped. */
+static vmm_va_t choose_question(struct judge *judge)
+{
+	const struct extents *extents = &judge->extents;
+	struct rng *rng = &judge->rng;
+	const struct extent *extent;
+
+	if (extents->count == 0 || rng_below(rng, 8) == 0)
+		return choose_range(judge).va;
+	extent = &extents->list[rng_below(rng, extents->count)];
+	switch (rng_below(rng, 6)) {
+	case 0:
+		return extent->va;
+	case 1:
+		return extent->va - 1;
+	case 2:
+		return vmm_range_last(extent->va, extent->size);
+	case 3:
+		return extent->va + extent->size;
+	default:
+		return extent->va + rng_below(rng, extent->size);
+	}
+}
+
 static void ask_around(struct judge *judge)
 {
-	struct rng *rng = &judge->rng;
+	vmm_va_t va[QUESTIONS];
 
 	for (size_t i = 0; i < QUESTIONS; i++) {
-		const struct extents *extents = &judge->extents;
-		const struct extent *extent;
-		vmm_va_t va = choose_range(judge).va;
-
-		if (extents->count > 0 && rng_below(rng, 8) != 0) {
-			extent = &extents->list[rng_below(rng, extents->count)];
-			switch (rng_below(rng, 6)) {
-			case 0:
-				va = extent->va;
-				break;
-			case 1:
-				va = extent->va - 1;
-				break;
-			case 2:
-				va = vmm_range_last(extent->va, extent->size);
-				break;
-			case 3:
-				va = extent->va + extent->size;
-				break;
-			default:
-				va = extent->va + rng_below(rng, extent->size);
-			}
-		}
-		ask(judge, va);
+		va[i] = choose_question(judge);
+		monitor_ask(&judge->guest.monitor, va[i]);
 	}
+	for (size_t i = 0; i < QUESTIONS; i++)
+		compare(judge, va[i]);
 }
 
 /* Everything goes; then neither a table nor an entry is left. */
@@ -272,6 +343,13 @@ static void clear(struct judge *judge)
 				 &judge->pt, extent->va, extent->size, &gather),
 			VMM_OK);
 	}
+	for (size_t i = 0; i < judge->tags.count; i++) {
+		const struct extent *extent = &judge->tags.list[i];
+
+		CHECK_EQ(vmm_pt_untag(
+				 &judge->pt, extent->va, extent->size, &gather),
+			VMM_OK);
+	}
 	CHECK_EQ(vmm_pt_prune(&judge->pt, 0, half, &gather), VMM_OK);
 	CHECK_EQ(vmm_pt_prune(
 			 &judge->pt, canonical(format, half), half, &gather),
@@ -281,6 +359,7 @@ static void clear(struct judge *judge)
 	for (uint64_t at = 0; at < root_size; at++)
 		CHECK(judge->guest.ram[GUEST_TABLES + at] == 0);
 	judge->extents.count = 0;
+	judge->tags.count = 0;
 	vmm_pt_fini(&judge->pt);
 }
 
@@ -296,6 +375,43 @@ static void report(const struct judge *judge)
 	test_puts("\n");
 }
 
+/* What a machine may have or not, and what the kernel may want of it. */
+static void choose_format(struct judge *judge)
+{
+	const struct vmm_pt_format *base = judge->guest.format;
+	const unsigned riscv = VMM_PT_SVPBMT | VMM_PT_SVNAPOT;
+	unsigned features = (unsigned)rng_next(&judge->rng) &
+			    (VMM_PT_NO_GIGA | VMM_PT_TRACK |
+				    (base->satp_mode != 0 ? riscv : 0));
+
+	CHECK_EQ(vmm_pt_format_init(&judge->format, base, features), VMM_OK);
+}
+
+static void change_table(struct judge *judge)
+{
+	switch (rng_below(&judge->rng, 12)) {
+	case 0:
+	case 1:
+		change(judge, 0);
+		break;
+	case 2:
+	case 3:
+		change(judge, choose_prot(judge));
+		break;
+	case 4:
+		merge(judge);
+		break;
+	case 5:
+		tag(judge);
+		break;
+	case 6:
+		unmap_any(judge);
+		break;
+	default:
+		map(judge);
+	}
+}
+
 static void judge_format(const struct vmm_pt_format *format)
 {
 	static struct judge judge;
@@ -305,23 +421,15 @@ static void judge_format(const struct vmm_pt_format *format)
 	judge.questions = 0;
 	judge.mapped = 0;
 	judge.extents.count = 0;
+	judge.tags.count = 0;
 	for (uint64_t i = 0; i < TABLES * test_factor; i++) {
 		uint64_t changes = 1 + rng_below(&judge.rng, CHANGES);
 
-		guest_table(&judge.guest, &judge.pt);
+		choose_format(&judge);
+		guest_table(&judge.guest, &judge.pt, &judge.format);
 		choose_anchors(&judge);
-		while (changes-- > 0) {
-			switch (rng_below(&judge.rng, 4)) {
-			case 0:
-				change(&judge, 0);
-				break;
-			case 1:
-				change(&judge, choose_prot(&judge));
-				break;
-			default:
-				map(&judge);
-			}
-		}
+		while (changes-- > 0)
+			change_table(&judge);
 		CHECK_EQ(vmm_pt_check(&judge.pt), VMM_OK);
 		ask_around(&judge);
 		clear(&judge);
