@@ -9,46 +9,45 @@
 
 #include <vmm/pt.h>
 
-#define GUEST_RAM    UINT64_C(0x80000000)
+#if defined(__riscv)
+#define GUEST_RAM      UINT64_C(0x80000000)
+/* What a page holds to be executed, and ends in a trap: ecall. */
+#define GUEST_TRAP     UINT64_C(0x00000073)
+/* What the machine has beside the plain formats. */
+#define GUEST_FEATURES (VMM_PT_SVPBMT | VMM_PT_SVNAPOT)
+#else
+#define GUEST_RAM      UINT64_C(0)
+#define GUEST_TRAP     UINT64_C(0x00000b0f) /* ud2 */
+#define GUEST_FEATURES VMM_PT_NO_GIGA
+#endif
+
 /* The root, and behind it pages for tables. */
-#define GUEST_TABLES (GUEST_RAM + VMM_MIB(2))
+#define GUEST_TABLES (GUEST_RAM + VMM_MIB(4))
 #define TABLES_MAX   512
 /* Frames to be mapped: 4 MiB, of which each page holds what page_word() says. */
-#define GUEST_FRAMES (GUEST_RAM + VMM_MIB(4))
+#define GUEST_FRAMES (GUEST_RAM + VMM_MIB(8))
 #define FRAMES_SIZE  VMM_MIB(4)
 
-/* mcause (RISC-V Privileged 1.13, table of causes). */
-#define CAUSE_ECALL_U	  8
-#define CAUSE_ECALL_S	  9
-#define CAUSE_ECALL_VS	  10
-#define CAUSE_FETCH	  12 /* page faults */
-#define CAUSE_LOAD	  13
-#define CAUSE_STORE	  15
-#define CAUSE_GUEST_FETCH 20 /* guest-page faults */
-#define CAUSE_GUEST_LOAD  21
-#define CAUSE_GUEST_STORE 23
-/* No trap. */
-#define CAUSE_NONE	  UINT64_MAX
+/* A page fault at the outcome's value, or none. */
+enum cause { CAUSE_NONE, CAUSE_LOAD, CAUSE_STORE, CAUSE_FETCH };
 
-/* How an access ended: the trap's mcause and mtval, or CAUSE_NONE and the word
- * that was loaded. */
+/* How an access ended: with a fault's address, or the word that was loaded. */
 struct outcome {
-	uint64_t cause;
+	uint64_t cause; /* enum cause */
 	uint64_t value;
 };
-
-struct outcome access_load(vmm_va_t va, uint64_t mstatus);
-struct outcome access_store(vmm_va_t va, uint64_t mstatus, uint64_t value);
-struct outcome access_fetch(vmm_va_t va, uint64_t mstatus);
 
 /* Who makes an access, and how. */
 enum access_kind { LOAD, STORE, FETCH, ACCESS_KINDS };
 struct access {
 	enum access_kind kind;
-	bool user; /* U-mode or VU-mode; else S-mode or VS-mode */
-	bool sum;
-	bool mxr;
+	bool user; /* else the kernel; in a guest stage, the guest's */
+	bool sum;  /* the kernel may use the user's data (x86-64: AC) */
+	bool mxr;  /* what can be executed can be read (x86-64: always) */
 };
+
+/* The formats that the machine translates by, one after the other, then NULL. */
+const struct vmm_pt_format *guest_format(size_t index);
 
 /*
  * Access a page of the table that is on. A fetch that was executed ends with
@@ -63,24 +62,22 @@ static inline bool guest_stage(const struct vmm_pt_format *format)
 	return !format->sign_extended;
 }
 
-/* An empty table, in use: satp or hgatp is its root. */
+/* A table that is in use and has nothing but what the guest itself needs. */
 void guest_table_on(struct vmm_pt *pt, const struct vmm_pt_format *format);
 
-/* See that the table is empty, and turn it off. */
+/* Turn it off, and see that nothing else is left in it. */
 void guest_table_off(struct vmm_pt *pt);
 
 /* Fence what a gather says, not more, and give its tables back. */
 void guest_flush(struct vmm_pt *pt, struct vmm_tlb_gather *gather);
 
-/*
- * What the first word of a frame holds: an ecall, and which frame it is.
- */
+/* The first word of a frame: an instruction, and which frame it is. */
 static inline uint64_t page_word(vmm_pa_t pa)
 {
-	return vmm_pa_to_pfn(pa) << 32 | 0x00000073;
+	return vmm_pa_to_pfn(pa) << 32 | GUEST_TRAP;
 }
 
-/* Let hardware set A and D (Svadu), or have it fault (Svade). */
+/* RISC-V: let hardware set A and D (Svadu), or have it fault (Svade). */
 void guest_set_adue(bool on);
 
 #endif /* GUEST_H */

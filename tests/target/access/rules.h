@@ -5,9 +5,8 @@
 
 #include "guest.h"
 
-/* All formats that a RISC-V machine walks. */
-#define RULES_FORMATS 6
-extern const struct vmm_pt_format *const rules_formats[RULES_FORMATS];
+/* Every protection and leaf size of every format; target_access.c. */
+void rules_try_formats(void);
 
 /* One access; @prot is 0 if @va is not mapped, else it leads to @pa. */
 void rules_try(const struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, unsigned prot,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nothing stale is left after the fence that a gather asks for. A window of
- * pages is mapped, unmapped and protected at random, in small pages and
- * superpages that are split under it. All pages of the range are used before
+ * pages is mapped, unmapped, protected and merged at random, in small pages, in
+ * leaves of 64 KiB, and in superpages that are split under it. All pages of the range are used before
  * each change, so that the TLB knows them, and after it: each access has to end
  * as it must by now.
  */
 #include "rules.h"
-
 #include <vmm/pt_upkeep.h>
 
 #define WINDOW	(FRAMES_SIZE / VMM_PAGE_SIZE)
@@ -85,13 +84,14 @@ static size_t mapped_in(const struct window *window, struct span span)
 
 static unsigned choose_prot(struct window *window)
 {
-	const unsigned rwx = VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC;
+	const struct vmm_pt_format *format = window->pt.format;
+	const unsigned access = VMM_PT_READ | VMM_PT_WRITE |
+				(format->exec_only ? VMM_PT_EXEC : 0);
 	unsigned prot;
 
 	do
-		prot = (unsigned)rng_next(&window->rng) &
-		       window->pt.format->prot_allowed;
-	while ((prot & rwx) == 0);
+		prot = (unsigned)rng_next(&window->rng) & format->prot_allowed;
+	while ((prot & access) == 0);
 	return prot;
 }
 
@@ -133,18 +133,75 @@ static int change(struct window *window, struct span span, unsigned prot,
 	return err;
 }
 
+/* Set and clear a flag of what is there; pages may be missing. */
+static int modify(
+	struct window *window, struct span span, struct vmm_tlb_gather *gather)
+{
+	static const unsigned flags[] = {VMM_PT_WRITE, VMM_PT_USER};
+	const unsigned flag = flags[rng_below(&window->rng, 2)] &
+			      window->pt.format->prot_allowed;
+	const bool set = rng_below(&window->rng, 2) == 0;
+	const int err = vmm_pt_modify(&window->pt,
+		window->va + span.first * VMM_PAGE_SIZE,
+		span.count * VMM_PAGE_SIZE, set ? flag : 0, set ? 0 : flag,
+		gather);
+
+	CHECK_EQ(err, VMM_OK);
+	for (size_t i = span.first; i < span.first + span.count; i++) {
+		unsigned *prot = &window->pages[i].prot;
+
+		if (*prot == 0)
+			continue;
+		/* What can be written to can be read, then and later. */
+		*prot |= (*prot & VMM_PT_WRITE) != 0 ? VMM_PT_READ : 0;
+		*prot = set ? *prot | flag : *prot & ~flag;
+	}
+	return err;
+}
+
+/* Make larger leaves of small ones; no address may notice. */
+static int merge(struct window *window, struct vmm_tlb_gather *gather)
+{
+	const int err =
+		vmm_pt_merge(&window->pt, window->va, FRAMES_SIZE, gather);
+
+	CHECK_EQ(err, VMM_OK);
+	return err;
+}
+
+static int unmap_any(
+	struct window *window, struct span span, struct vmm_tlb_gather *gather)
+{
+	const int err = vmm_pt_unmap_any(&window->pt,
+		window->va + span.first * VMM_PAGE_SIZE,
+		span.count * VMM_PAGE_SIZE, gather);
+
+	CHECK_EQ(err, VMM_OK);
+	for (size_t i = 0; i < span.count; i++)
+		window->pages[span.first + i].prot = 0;
+	return err;
+}
+
 static void one_change(struct window *window)
 {
 	const struct span span = choose_span(window);
 	bool mapped = window->pages[span.first].prot != 0;
 	struct vmm_tlb_gather gather;
+	uint64_t what;
 	int err;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
 	use(window, span);
 	if (rng_below(&window->rng, 10) == 0)
 		mapped = !mapped;
-	if (!mapped)
+	what = rng_below(&window->rng, 10);
+	if (what == 0)
+		err = merge(window, &gather);
+	else if (what == 1)
+		err = unmap_any(window, span, &gather);
+	else if (what < 4)
+		err = modify(window, span, &gather);
+	else if (!mapped)
 		err = map(
 			window, span, rng_below(&window->rng, 3) == 0, &gather);
 	else
@@ -159,24 +216,19 @@ static void one_change(struct window *window)
 	use(window, choose_span(window));
 }
 
-/* Take one half of the window out, whatever there is of it. */
-static void empty(struct window *window, struct span half)
+/* Take a part of the window out, whatever there is of it. */
+static void empty(struct window *window, struct span span)
 {
 	struct vmm_tlb_gather gather;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	for (size_t i = half.first; i < half.first + half.count; i++) {
-		if (window->pages[i].prot == 0)
-			continue;
-		CHECK_EQ(change(window, (struct span){i, 1}, 0, &gather),
-			VMM_OK);
-	}
+	CHECK_EQ(unmap_any(window, span, &gather), VMM_OK);
 	CHECK_EQ(vmm_pt_prune(&window->pt,
-			 window->va + half.first * VMM_PAGE_SIZE,
-			 half.count * VMM_PAGE_SIZE, &gather),
+			 window->va + span.first * VMM_PAGE_SIZE,
+			 span.count * VMM_PAGE_SIZE, &gather),
 		VMM_OK);
 	guest_flush(&window->pt, &gather);
-	use(window, half);
+	use(window, span);
 }
 
 /* A superpage anew, where small changes have left only small pages. */
@@ -198,10 +250,14 @@ static void renew(struct window *window)
 	use(window, half);
 }
 
-static void try_window(const struct vmm_pt_format *format, vmm_va_t va)
+static void try_window(
+	const struct vmm_pt_format *base, unsigned features, vmm_va_t va)
 {
+	struct vmm_pt_format own;
+	const struct vmm_pt_format *format = &own;
 	static struct window window;
 
+	CHECK_EQ(vmm_pt_format_init(&own, base, features), VMM_OK);
 	window.va = va;
 	window.rng.state = test_seed ^ va ^ format->levels;
 	window.accesses = 0;
@@ -226,14 +282,14 @@ static void try_window(const struct vmm_pt_format *format, vmm_va_t va)
 
 TEST(target_access_nothing_stale)
 {
-	for (size_t i = 0; i < RULES_FORMATS; i++) {
-		const struct vmm_pt_format *format = rules_formats[i];
+	for (size_t i = 0; guest_format(i) != NULL; i++) {
+		const struct vmm_pt_format *format = guest_format(i);
 		const vmm_va_t end = guest_stage(format)
 					     ? UINT64_C(1) << format->va_bits
 					     : 0;
 
 		/* Across two tables of small pages, and at the end. */
-		try_window(format, VMM_GIB(3) - VMM_MIB(2));
-		try_window(format, end - FRAMES_SIZE);
+		try_window(format, 0, VMM_GIB(3) - VMM_MIB(2));
+		try_window(format, GUEST_FEATURES, end - FRAMES_SIZE);
 	}
 }

@@ -4,8 +4,8 @@
  * device are all that is used of it.
  */
 #include "guest.h"
-
 #include <vmm/pt_upkeep.h>
+
 #include <vmm/riscv.h>
 
 #define SERIAL	    UINT64_C(0x10000000)
@@ -20,6 +20,24 @@
 #define MSTATUS_MXR   (UINT64_C(1) << 19)
 #define MSTATUS_MPV   (UINT64_C(1) << 39)
 #define MENVCFG_ADUE  (UINT64_C(1) << 61)
+#define MENVCFG_PBMTE (UINT64_C(1) << 62)
+
+/* mcause (RISC-V Privileged 1.13, table of causes). */
+#define ECALL_U	    8
+#define ECALL_S	    9
+#define ECALL_VS    10
+#define PAGE_FETCH  12 /* page faults */
+#define PAGE_LOAD   13
+#define PAGE_STORE  15
+#define GUEST_FETCH 20 /* guest-page faults */
+#define GUEST_LOAD  21
+#define GUEST_STORE 23
+#define NO_TRAP	    UINT64_MAX
+
+/* access_riscv64.S: the trap's mcause and mtval, or NO_TRAP and the word. */
+struct outcome access_load(vmm_va_t va, uint64_t mstatus);
+struct outcome access_store(vmm_va_t va, uint64_t mstatus, uint64_t value);
+struct outcome access_fetch(vmm_va_t va, uint64_t mstatus);
 
 _Noreturn void guest_main(void);
 _Noreturn void guest_trap(uint64_t cause, uint64_t value, uint64_t pc);
@@ -59,7 +77,19 @@ _Noreturn void guest_main(void)
 	for (vmm_pa_t pa = GUEST_FRAMES; pa < GUEST_FRAMES + FRAMES_SIZE;
 		pa += VMM_PAGE_SIZE)
 		*(uint64_t *)pa = page_word(pa);
+	__asm__ volatile("csrs menvcfg, %0" : : "r"(MENVCFG_PBMTE));
+	guest_set_adue(true);
 	test_exit(test_main(1, argv));
+}
+
+const struct vmm_pt_format *guest_format(size_t index)
+{
+	static const struct vmm_pt_format *const formats[] = {&vmm_pt_sv39,
+		&vmm_pt_sv48, &vmm_pt_sv57, &vmm_pt_sv39x4, &vmm_pt_sv48x4,
+		&vmm_pt_sv57x4};
+
+	return index < sizeof(formats) / sizeof(formats[0]) ? formats[index]
+							    : NULL;
 }
 
 static int page_alloc(void *ctx, vmm_pa_t *pa_out)
@@ -91,37 +121,17 @@ static void page_free(void *ctx, vmm_pa_t pa)
 
 static const struct vmm_pages pages = {page_alloc, page_free, NULL};
 
-/* hfence.gvma with an address shifted right by 2, or 0 for all. */
-static void hfence_gvma(uint64_t address)
-{
-	if (address == 0)
-		__asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0"
-				 :
-				 :
-				 : "memory");
-	else
-		__asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, x0"
-				 :
-				 : "r"(address)
-				 : "memory");
-}
-
 void guest_table_on(struct vmm_pt *pt, const struct vmm_pt_format *format)
 {
-	uint64_t root;
-
 	vmm_pt_init(pt, format, &pages, 0, GUEST_TABLES);
-	root = vmm_riscv_satp(pt, 0);
-	if (guest_stage(format)) {
-		__asm__ volatile("csrw hgatp, %0" : : "r"(root) : "memory");
-		hfence_gvma(0);
-	} else {
-		__asm__ volatile("csrw satp, %0\n\t"
-				 "sfence.vma"
+	if (guest_stage(format))
+		__asm__ volatile("csrw hgatp, %0\n\t"
+				 ".insn r 0x73, 0, 0x31, x0, x0, x0"
 				 :
-				 : "r"(root)
+				 : "r"(vmm_riscv_hgatp(pt, 0))
 				 : "memory");
-	}
+	else
+		vmm_riscv_satp_write(vmm_riscv_satp(pt, 0));
 }
 
 void guest_table_off(struct vmm_pt *pt)
@@ -149,16 +159,10 @@ void guest_table_off(struct vmm_pt *pt)
 
 void guest_flush(struct vmm_pt *pt, struct vmm_tlb_gather *gather)
 {
-	const struct vmm_tlb_plan plan = vmm_tlb_plan_make(gather);
-
-	if (!guest_stage(pt->format)) {
+	if (guest_stage(pt->format))
+		vmm_riscv_flush_guest(gather, 0);
+	else
 		vmm_riscv_flush(gather, 0);
-	} else if (plan.needed) {
-		if (plan.all_addresses)
-			hfence_gvma(0);
-		for (uint64_t i = 0; !plan.all_addresses && i < plan.count; i++)
-			hfence_gvma((plan.first + (i << plan.shift)) >> 2);
-	}
 	vmm_pt_reap(pt, gather);
 }
 
@@ -177,27 +181,50 @@ void guest_set_adue(bool on)
 	CHECK(((got & MENVCFG_ADUE) != 0) == on);
 }
 
-struct outcome guest_access(
+static struct outcome make_access(
 	const struct vmm_pt *pt, vmm_va_t va, struct access access)
 {
 	uint64_t mstatus = (access.user ? 0 : MSTATUS_MPP_S) |
 			   (access.sum ? MSTATUS_SUM : 0) |
 			   (access.mxr ? MSTATUS_MXR : 0) |
 			   (guest_stage(pt->format) ? MSTATUS_MPV : 0);
-	struct outcome outcome;
+	vmm_pa_t pa = 0;
 
+	if (access.kind == FETCH)
+		return access_fetch(va, mstatus);
 	if (access.kind == LOAD)
 		return access_load(va, mstatus | MSTATUS_MPRV);
-	if (access.kind == STORE) {
-		vmm_pa_t pa = 0;
+	/* What is there anyway, so that frames keep their words. */
+	(void)!vmm_pt_translate(pt, va, &pa, NULL);
+	return access_store(va, mstatus | MSTATUS_MPRV, page_word(pa));
+}
 
-		/* What is there anyway, so that frames keep their words. */
-		(void)!vmm_pt_translate(pt, va, &pa, NULL);
-		return access_store(va, mstatus | MSTATUS_MPRV, page_word(pa));
-	}
-	outcome = access_fetch(va, mstatus);
-	if (outcome.cause == CAUSE_ECALL_U || outcome.cause == CAUSE_ECALL_S ||
-		outcome.cause == CAUSE_ECALL_VS)
+struct outcome guest_access(
+	const struct vmm_pt *pt, vmm_va_t va, struct access access)
+{
+	struct outcome outcome = make_access(pt, va, access);
+	const bool guest = guest_stage(pt->format);
+
+	switch (outcome.cause) {
+	case NO_TRAP:
+	case ECALL_U:
+	case ECALL_S:
+	case ECALL_VS:
 		outcome.cause = CAUSE_NONE;
+		break;
+	case PAGE_LOAD:
+	case GUEST_LOAD:
+		CHECK_EQ(outcome.cause, guest ? GUEST_LOAD : PAGE_LOAD);
+		outcome.cause = CAUSE_LOAD;
+		break;
+	case PAGE_STORE:
+	case GUEST_STORE:
+		CHECK_EQ(outcome.cause, guest ? GUEST_STORE : PAGE_STORE);
+		outcome.cause = CAUSE_STORE;
+		break;
+	default:
+		CHECK_EQ(outcome.cause, guest ? GUEST_FETCH : PAGE_FETCH);
+		outcome.cause = CAUSE_FETCH;
+	}
 	return outcome;
 }
