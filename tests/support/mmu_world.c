@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/mmu_pages.h"
 
+#include <vmm/pt_share.h>
+#include <vmm/pt_upkeep.h>
+
 #define HARTS	 3
 #define SPACES	 4 /* the first is the kernel's */
 #define RUNS_MAX 64

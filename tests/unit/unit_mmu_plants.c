@@ -7,6 +7,7 @@
 #include "support/mmu_rig.h"
 
 #include <vmm/riscv.h>
+#include <vmm/pt_upkeep.h>
 
 #define PAGE UINT64_C(4096)
 #define BASE UINT64_C(0x40000000)
