@@ -44,9 +44,16 @@ set(VMM_SOURCES
   src/pmem/pmem_sweep.c
   src/pmem/pmem_zones.c
   src/pmem/pmem_zones_dump.c
+  src/pt/pt_bytes.c
   src/pt/pt_check.c
+  src/pt/pt_copy.c
+  src/pt/pt_cursor.c
   src/pt/pt_dump.c
+  src/pt/pt_features.c
   src/pt/pt_formats.c
+  src/pt/pt_gather.c
+  src/pt/pt_lint.c
+  src/pt/pt_look.c
   src/pt/pt_map.c
   src/pt/pt_object.c
   src/pt/pt_prot.c
@@ -93,6 +100,10 @@ set(VMM_HEADERS
   include/vmm/pmem_zones.h
   include/vmm/port.h
   include/vmm/pt.h
+  include/vmm/pt_bytes.h
+  include/vmm/pt_format.h
+  include/vmm/pt_share.h
+  include/vmm/pt_upkeep.h
   include/vmm/rbtree.h
   include/vmm/riscv.h
   include/vmm/tlb.h
@@ -104,6 +115,7 @@ set(VMM_HEADERS
   include/vmm/vmem_request.h
   include/vmm/vmem_types.h
   include/vmm/vmm.h
+  include/vmm/x86.h
 )
 list(TRANSFORM VMM_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM VMM_HEADERS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

@@ -38,6 +38,7 @@ packages_of() {
 	llvm-nm | llvm-readelf) echo llvm ;;
 	ninja) echo ninja-build ;;
 	qemu-system-riscv64 | qemu-system-riscv32) echo qemu-system-misc ;;
+	qemu-system-x86_64) echo qemu-system-x86 ;;
 	qemu-riscv64 | qemu-x86_64 | qemu-aarch64) echo qemu-user ;;
 	dtc) echo device-tree-compiler ;;
 	c++) echo clang g++ ;;

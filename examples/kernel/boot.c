@@ -4,9 +4,10 @@
  * build boot tables, look at them as the hardware will, turn them on. The code
  * is reached relative to pc and uses no constant that holds a pointer.
  */
+#include "boot.h"
+
 #include "console.h"
-#include "kernel.h"
-#include "sbi.h"
+#include "machine.h"
 
 #include <vmm/boot.h>
 #include <vmm/riscv.h>
@@ -30,6 +31,7 @@ void paging_on(uint64_t satp);
 #define RW (VMM_PT_READ | VMM_PT_WRITE)
 
 struct kernel kernel;
+struct boot boot;
 
 /* Used before the jump only: the pointers in it are physical addresses. */
 static struct vmm_pt boot_pt;
@@ -80,7 +82,7 @@ static const char *read_arguments(void)
 	const char *arguments;
 	const char *hold;
 
-	if (vmm_fdt_find_text(&kernel.fdt, "/chosen", "bootargs", &arguments) !=
+	if (vmm_fdt_find_text(&boot.fdt, "/chosen", "bootargs", &arguments) !=
 		VMM_OK)
 		return NULL;
 	hold = argument(arguments, "hold");
@@ -100,7 +102,7 @@ static unsigned wanted_bits(bool *asked)
 
 	*asked = mode != NULL;
 	if (mode == NULL) {
-		if (vmm_fdt_mmu_type(&kernel.fdt, &bits, &harts) != VMM_OK ||
+		if (vmm_fdt_mmu_type(&boot.fdt, &bits, &harts) != VMM_OK ||
 			bits < 39)
 			return 57;
 		return bits;
@@ -133,10 +135,10 @@ static void read_memory_map(vmm_pa_t fdt_pa)
 		(const void *)(uintptr_t)fdt_pa, FDT_SIZE_MAX, &size);
 	if (err == VMM_OK)
 		err = vmm_fdt_init(
-			&kernel.fdt, (const void *)(uintptr_t)fdt_pa, size);
+			&boot.fdt, (const void *)(uintptr_t)fdt_pa, size);
 	expect(err == VMM_OK, "devicetree: %s", vmm_err_name(err));
 	vmm_memmap_init(&kernel.map, kernel.map_entries, MAP_ENTRIES);
-	err = vmm_fdt_memmap(&kernel.fdt, fdt_pa, &kernel.map);
+	err = vmm_fdt_memmap(&boot.fdt, fdt_pa, &kernel.map);
 	if (err == VMM_OK)
 		err = vmm_memmap_reserve(&kernel.map, image,
 			(uintptr_t)__image_end - image, VMM_MEM_PERMANENT);
@@ -144,7 +146,7 @@ static void read_memory_map(vmm_pa_t fdt_pa)
 		err = vmm_memmap_reserve(&kernel.map, boot_pages,
 			(uintptr_t)__scratch_end - boot_pages, VMM_MEM_LOADER);
 	expect(err == VMM_OK, "memory map: %s", vmm_err_name(err));
-	kernel.fdt_pa = fdt_pa;
+	boot.fdt_pa = fdt_pa;
 }
 
 /* A section of the image, at a distance from where it is loaded. */
@@ -215,7 +217,7 @@ static void look_before_leaping(void)
 	print("kernel: FAILED: boot tables: ");
 	vmm_boot_verdict_dump(&verdict, &sink);
 	print("\n");
-	sbi_shutdown(SBI_SRST_FAILURE);
+	machine_off(false);
 }
 
 /* Turn paging on in one mode; false if the hart does not have it. */
@@ -227,10 +229,10 @@ static bool try_mode(unsigned va_bits, uint64_t distance)
 	err = build_tables(kernel_format(va_bits), distance);
 	expect(err == VMM_OK, "boot tables: %s", vmm_err_name(err));
 	look_before_leaping();
-	kernel.boot_satp = vmm_riscv_satp(&boot_pt, 0);
-	paging_on(kernel.boot_satp);
+	boot.satp = vmm_riscv_satp(&boot_pt, 0);
+	paging_on(boot.satp);
 	/* A mode that the hart lacks leaves satp as it was. */
-	return vmm_riscv_satp_read() == kernel.boot_satp;
+	return vmm_riscv_satp_read() == boot.satp;
 }
 
 /* Returns the distance from the load address to the link address. */

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "console.h"
 
-#include "sbi.h"
+#include "machine.h"
 
 #include <stdarg.h>
 
 static void put(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		sbi_putchar(text[i]);
+		machine_put(text[i]);
 }
 
 static void put_string(const char *text)
 {
 	for (; *text != '\0'; text++)
-		sbi_putchar(*text);
+		machine_put(*text);
 }
 
 static void put_number(uint64_t value)
@@ -33,14 +33,14 @@ static void put_address(uint64_t value)
 {
 	put_string("0x");
 	for (int shift = 60; shift >= 0; shift -= 4)
-		sbi_putchar("0123456789abcdef"[(value >> shift) & 15]);
+		machine_put("0123456789abcdef"[(value >> shift) & 15]);
 }
 
 static void print_list(const char *format, va_list list)
 {
 	for (; *format != '\0'; format++) {
 		if (*format != '%') {
-			sbi_putchar(*format);
+			machine_put(*format);
 			continue;
 		}
 		format++;
@@ -51,7 +51,7 @@ static void print_list(const char *format, va_list list)
 		else if (*format == 'x')
 			put_address(va_arg(list, uint64_t));
 		else
-			sbi_putchar('%');
+			machine_put('%');
 	}
 }
 
@@ -73,15 +73,15 @@ void fail(const char *format, ...)
 	print_list(format, list);
 	va_end(list);
 	print("\n");
-	sbi_shutdown(SBI_SRST_FAILURE);
+	machine_off(false);
 }
 
 void succeed(const char *mode, bool hold)
 {
 	print("kernel: %s ok\n", mode);
-	while (hold)
-		__asm__ volatile("wfi");
-	sbi_shutdown(SBI_SRST_OK);
+	if (hold)
+		machine_hold();
+	machine_off(true);
 }
 
 static void sink_write(void *ctx, const char *text, size_t size)

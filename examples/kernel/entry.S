@@ -11,6 +11,10 @@
  */
 	.globl	_start
 _start:
+	lla	t0, start_taken
+	li	t1, 1
+	amoswap.w.aq t1, t1, (t0)
+	bnez	t1, start_again
 	mv	s0, a0
 	mv	s1, a1
 	csrw	sie, zero
@@ -47,6 +51,16 @@ _start:
 stuck:
 	wfi
 	j	stuck
+
+/*
+ * OpenSBI 1.1, which is Debian 12's, tells a hart to start before it notes where:
+ * one that looks in between comes here, like the first. Harts are started one
+ * by one, so the kernel knows who it is.
+ */
+start_again:
+	lla	t0, hart_starting
+	ld	a1, 0(t0)
+	j	hart_entry
 
 /*
  * Another hart: the MMU is off, its number is in a0 and the physical address
@@ -182,6 +196,14 @@ trap_entry:
 	.globl	link_address
 link_address:
 	.quad	__image_start
+
+	.data
+	.balign	8
+	.globl	hart_starting
+hart_starting:				/* physical address of a hart_start */
+	.quad	0
+start_taken:
+	.word	0
 
 /* The boot hart's, until it has a stack of its own (cpu.h). */
 	.section .bss

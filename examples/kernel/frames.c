@@ -7,7 +7,6 @@
 #include "frames.h"
 
 #include "console.h"
-#include "cpu.h"
 #include "harts.h"
 #include "kernel.h"
 
@@ -94,7 +93,7 @@ void frames_init(void)
 
 static struct vmm_pmem_cpu *own(void)
 {
-	return vmm_pmem_cache_cpu(&cache, cpu_self()->index);
+	return vmm_pmem_cache_cpu(&cache, (uint32_t)harts_self());
 }
 
 int frame_alloc(unsigned order, vmm_pa_t *pa_out)

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "harts.h"
 
+#include "boot.h"
 #include "console.h"
 #include "cpu.h"
 #include "frames.h"
-#include "kernel.h"
 #include "sbi.h"
 #include "trap.h"
 
+#include <vmm/pt_share.h>
 #include <vmm/riscv.h>
 
 void hart_main(uint64_t id);
 _Noreturn void stack_switch(
 	vmm_va_t stack_top, vmm_va_t trap_top, void (*then)(void));
 extern SYMBOL char hart_entry[];
+/* For a hart that comes to _start instead: entry.S. */
+extern SYMBOL vmm_pa_t hart_starting;
 
 /* What hart_entry reads, at the offsets it knows. */
 struct hart_start {
@@ -100,7 +103,7 @@ static void init_hart(struct hart *hart, uint64_t id)
 	*hart->cpu =
 		(struct cpu){.hart = id, .index = (uint32_t)(hart - harts)};
 	hart->start = (struct hart_start){
-		.boot_satp = kernel.boot_satp,
+		.boot_satp = boot.satp,
 		.satp = vmm_riscv_satp(&hart->pt, 0),
 		.distance = (uintptr_t)__image_start - kernel.load_pa,
 		.stack_top = cpu_base() + CPU_STACK + CPU_STACK_SIZE,
@@ -149,12 +152,13 @@ void harts_start(void)
 	uint64_t index = 1;
 
 	while (index < HARTS_MAX &&
-		vmm_fdt_cpu_next(&kernel.fdt, &node) == VMM_OK) {
+		vmm_fdt_cpu_next(&boot.fdt, &node) == VMM_OK) {
 		struct hart *hart = &harts[index];
 
 		if (node.id == cpu_self()->hart)
 			continue;
 		init_hart(hart, node.id);
+		hart_starting = __pa(&hart->start);
 		/* Its tables and its struct before the hart itself. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (sbi_hart_start(
@@ -165,10 +169,10 @@ void harts_start(void)
 	}
 	print("harts: %u of %u, each on a root of its own, stack and struct at "
 	      "%x\n",
-		online(), (uint64_t)kernel.harts, cpu_base());
-	expect(online() == kernel.harts || online() == HARTS_MAX ||
-			kernel.harts == 0,
-		"%u harts did not start", kernel.harts - online());
+		online(), (uint64_t)boot.harts, cpu_base());
+	expect(online() == boot.harts || online() == HARTS_MAX ||
+			boot.harts == 0,
+		"%u harts did not start", boot.harts - online());
 }
 
 uint64_t harts_count(void)
@@ -224,6 +228,11 @@ uint64_t harts_answer(uint64_t index)
 	while (__atomic_load_n(&cpu->answered, __ATOMIC_ACQUIRE) != cpu->asked)
 		__asm__ volatile("" : : : "memory");
 	return cpu->answer;
+}
+
+uint64_t harts_self(void)
+{
+	return cpu_self()->index;
 }
 
 uint64_t harts_load(uint64_t index, vmm_va_t va)

@@ -26,6 +26,9 @@ void harts_start(void);
 /* How many run. */
 uint64_t harts_count(void);
 
+/* The index of the one that asks: 0 is the boot hart. */
+uint64_t harts_self(void);
+
 /* Let hart @index, 1 to harts_count() - 1, do a job; it may take its time. */
 void harts_ask(uint64_t index, uint64_t (*job)(uint64_t arg), uint64_t arg);
 

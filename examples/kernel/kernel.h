@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel knows about its memory: all of libvmm's objects, once. */
+/*
+ * What the kernel knows about its memory: all of libvmm's objects, once. The
+ * kernel for x86-64 uses this header, too, and the files that include no other
+ * than this, console.h, harts.h, setup.h and trap.h.
+ */
 #ifndef KERNEL_H
 #define KERNEL_H
 
-#include <vmm/fdt.h>
 #include <vmm/layouts.h>
 #include <vmm/memmap.h>
 #include <vmm/pmem.h>
@@ -17,16 +20,12 @@
 #define MAP_ENTRIES 128
 
 struct kernel {
-	struct vmm_fdt fdt;
-	vmm_pa_t fdt_pa;
 	vmm_pa_t load_pa; /* of the image */
 	unsigned va_bits; /* of the running page table: 39, 48 or 57 */
 	const struct vmm_pt_format *format; /* the same, after the jump */
 	struct vmm_mem_range map_entries[MAP_ENTRIES];
 	struct vmm_memmap map;
-	uint32_t harts;	    /* that the devicetree names */
-	bool hold;	    /* stay on after the last line */
-	uint64_t boot_satp; /* turns the boot tables on, for other harts */
+	bool hold; /* stay on after the last line */
 	struct vmm_pt pt;
 	struct vmm_pages pages; /* frames for tables */
 	struct vmm_pmem pmem;
@@ -34,7 +33,9 @@ struct kernel {
 	vmm_va_t dmap_base; /* where physical address 0 would be */
 };
 
-extern __attribute__((visibility("hidden"))) struct kernel kernel;
+#define SYMBOL __attribute__((visibility("hidden")))
+
+extern SYMBOL struct kernel kernel;
 
 /*
  * The format for a number of address bits. Called anew after the jump to the
@@ -49,7 +50,6 @@ static inline const struct vmm_layout_area *kernel_area(enum vmm_layout_row row)
 }
 
 /* From the linker script; physical addresses before the jump, virtual after. */
-#define SYMBOL __attribute__((visibility("hidden")))
 extern SYMBOL char __image_start[], __rodata_start[], __data_start[];
 extern SYMBOL char __image_end[], __scratch_start[], __scratch_end[];
 

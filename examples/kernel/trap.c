@@ -4,6 +4,8 @@
 #include "console.h"
 #include "cpu.h"
 
+const uint32_t instruction_ret = 0x00008067;
+
 uint64_t trap_handle(
 	uint64_t cause, uint64_t value, uint64_t pc, uint64_t return_address);
 _Noreturn void trap_fatal(uint64_t cause, uint64_t value, uint64_t pc);

@@ -9,7 +9,10 @@
 
 #include <vmm/types.h>
 
-/* scause of the page faults (RISC-V Privileged 1.13, table of causes). */
+/*
+ * scause of the page faults (RISC-V Privileged 1.13, table of causes); what
+ * other machines say is put into these words.
+ */
 #define CAUSE_FETCH_PAGE_FAULT 12
 #define CAUSE_LOAD_PAGE_FAULT  13
 #define CAUSE_STORE_PAGE_FAULT 15
@@ -18,10 +21,10 @@
 
 uint64_t probe_load(vmm_va_t va);
 uint64_t probe_store(vmm_va_t va);
-/* Calls the address: put a `ret` there, in case the fetch works. */
+/* Calls the address: put instruction_ret there, in case the fetch works. */
 uint64_t probe_fetch(vmm_va_t va);
 
-/* The instruction for it. */
-#define INSTRUCTION_RET UINT32_C(0x00008067)
+/* One instruction, which returns. */
+extern const uint32_t instruction_ret;
 
 #endif /* KERNEL_TRAP_H */

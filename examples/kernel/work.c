@@ -7,8 +7,10 @@
 #include "frames.h"
 #include "harts.h"
 #include "kernel.h"
+#include "superpage.h"
 #include "trap.h"
 
+#include <vmm/pt_upkeep.h>
 #include <vmm/vmem.h>
 
 #define REGIONS 64
@@ -185,12 +187,12 @@ static void set_prot(vmm_va_t base, uint64_t size, unsigned prot)
 static void check_protect(vmm_va_t base, uint64_t size)
 {
 	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE)
-		*word(base + at) = INSTRUCTION_RET;
+		*word(base + at) = instruction_ret;
 	set_prot(base, size, RO);
 	for (uint64_t at = 0; at < size; at += VMM_PAGE_SIZE) {
 		expect(probe_store(base + at) == CAUSE_STORE_PAGE_FAULT,
 			"address %x is writable after protect", base + at);
-		expect(*word(base + at) == INSTRUCTION_RET,
+		expect(*word(base + at) == instruction_ret,
 			"a refused store changed memory");
 		expect(probe_fetch(base + at) == CAUSE_FETCH_PAGE_FAULT,
 			"address %x is executable", base + at);
@@ -272,7 +274,10 @@ static void check_magazines(void)
 	frames_drain();
 }
 
-/* A 2 MiB page loses one page out of its middle; its neighbours stay. */
+/*
+ * A 2 MiB page is split and merged, and then loses one page out of its middle;
+ * its neighbours stay.
+ */
 static void check_superpage(void)
 {
 	const uint64_t size = VMM_MIB(2);
@@ -289,6 +294,7 @@ static void check_superpage(void)
 	harts_flush(&gather);
 	expect(vmm_pt_next(&kernel.pt, &cursor, &run) && run.level == 1,
 		"no superpage where one fits");
+	superpage_round(hole);
 	*word(hole - 8) = 1;
 	*word(hole) = 2;
 	*word(hole + VMM_PAGE_SIZE) = 3;
@@ -375,7 +381,9 @@ void kernel_work(void)
 	print("work: %u harts used frames at the same time, and lost none\n",
 		harts_count());
 	check_superpage();
-	print("work: a 2 MiB page was split and its neighbours stayed\n");
+	superpage_direct_map();
+	print("work: superpages were split and merged, here and in the direct "
+	      "map\n");
 	check(vmm_pt_check(&kernel.pt), "page table check");
 	check(vmm_vmem_check(&arena), "arena check");
 	check(frames_check(), "frame check");

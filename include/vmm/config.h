@@ -54,6 +54,15 @@
 /* For a body that is compiled more than once, with constants. */
 #define VMM_ALWAYS_INLINE inline __attribute__((always_inline))
 
+/* For a path that is rare, or long: it stays out of its callers. */
+#define VMM_NOINLINE __attribute__((noinline))
+
+/*
+ * For a function that is called rarely, or works long in others when it is:
+ * compiled for size, whatever the level of optimisation.
+ */
+#define VMM_RARE __attribute__((cold))
+
 /*
  * Data that a caller names. Hidden, so that position-independent code reaches
  * it relative to pc instead of through a table of addresses, which would hold

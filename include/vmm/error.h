@@ -16,6 +16,7 @@ enum vmm_err {
 	VMM_OK = 0,
 	VMM_ENOENT = -2,    /* nothing is there */
 	VMM_ENOMEM = -12,   /* memory: a page or a node could not be had */
+	VMM_EACCES = -13,   /* there, but its protection does not allow it */
 	VMM_EBUSY = -16,    /* still in use */
 	VMM_EEXIST = -17,   /* something is already there */
 	VMM_EINVAL = -22,   /* argument malformed: misaligned, empty, ... */

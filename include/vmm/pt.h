@@ -2,8 +2,13 @@
 /*
  * Page tables: map, unmap, protect and look up ranges of virtual addresses.
  *
- * A table object holds its format (Sv39, Sv48, Sv57: data, not code; all live
- * in one build), the address of its root, and the offset at which table pages
+ * Around this header: pt_format.h has the formats, with protections and memory
+ * types; tlb.h says what must be flushed after a change; pt_share.h lets tables
+ * share what lies below their roots, and copies mappings (fork); pt_upkeep.h
+ * merges, prunes and harvests; pt_bytes.h reads and writes another space.
+ *
+ * A table object holds its format (Sv39, Sv48, Sv57, their guest stages and
+ * x86-64: data, not code; all live in one build), the address of its root, and the offset at which table pages
  * can be reached, so the same code runs before and after paging is on. Ranges
  * are mapped with the largest leaves that fit; a superpage that is changed in
  * part is split first.
@@ -33,6 +38,7 @@
 #include <vmm/config.h>
 #include <vmm/error.h>
 #include <vmm/port.h>
+#include <vmm/pt_format.h>
 #include <vmm/tlb.h>
 #include <vmm/types.h>
 
@@ -40,62 +46,10 @@
 extern "C" {
 #endif
 
-/*
- * Protection of a mapping. At least one of READ, WRITE and EXEC is needed;
- * WRITE implies READ, since no format can express the one without the other.
- */
-#define VMM_PT_READ	  (1u << 0)
-#define VMM_PT_WRITE	  (1u << 1)
-#define VMM_PT_EXEC	  (1u << 2)
-#define VMM_PT_USER	  (1u << 3) /* for user mode, and not for the kernel */
-#define VMM_PT_GLOBAL	  (1u << 4) /* the same in every address space */
-#define VMM_PT_PROT_COUNT 5
-
-/* No format has more levels, and so no walk takes more steps. */
-#define VMM_PT_LEVELS_MAX 5
-/* Every table but a guest's root has 512 entries of 8 bytes. */
-#define VMM_PT_INDEX_BITS 9
-
-/* How one protection flag looks in a leaf entry. */
-struct vmm_pt_prot_bits {
-	uint64_t set;	/* bits that are 1 if the flag is given */
-	uint64_t unset; /* bits that are 1 if it is not (x86-64: NX) */
+/* A protection as bits of a leaf: at level 0, and at the levels above. */
+struct vmm_pt_leaf_bits {
+	uint64_t at[2];
 };
-
-/*
- * A page-table format. One row of constants each; the walker reads them and
- * has no other knowledge of an architecture. Holds no pointer, so that it can
- * be used before relocation.
- */
-struct vmm_pt_format {
-	char name[8];		 /* "sv39" */
-	uint8_t levels;		 /* tables on a full walk, root included */
-	uint8_t root_bits;	 /* index bits of the root */
-	uint8_t va_bits;	 /* significant bits of a virtual address */
-	uint8_t sign_extended;	 /* 1: bits above repeat bit va_bits - 1;
-				   0: they are zero */
-	uint8_t pa_bits;	 /* bits of a physical address */
-	uint8_t pa_shift;	 /* an entry holds pa >> pa_shift */
-	uint8_t leaf_level_max;	 /* the largest leaf: level 0 to this one */
-	uint8_t satp_mode;	 /* RISC-V: MODE field of satp */
-	uint64_t pa_mask;	 /* entry bits that hold the address */
-	uint64_t valid;		 /* entry is valid if these are set */
-	uint64_t leaf_mask;	 /* above level 0, a leaf if any of these is */
-	uint64_t table_bits;	 /* all non-address bits of a table entry */
-	uint64_t table_ignored;	 /* bits of a table entry that hardware may
-				   set by itself (x86-64: A) */
-	uint64_t leaf_bits[2];	 /* bits of every leaf: at level 0, above it */
-	uint64_t leaf_forbidden; /* bits that must be 0 in a leaf */
-	/* Two bits for software, in root entries only. */
-	uint64_t borrowed;     /* the entry belongs to another table */
-	uint64_t lent;	       /* other tables use the entry too */
-	unsigned prot_allowed; /* VMM_PT_... flags that can be expressed */
-	struct vmm_pt_prot_bits prot[VMM_PT_PROT_COUNT];
-};
-
-extern VMM_DATA const struct vmm_pt_format vmm_pt_sv39; /* 3 levels, 512 GiB */
-extern VMM_DATA const struct vmm_pt_format vmm_pt_sv48; /* 4 levels, 256 TiB */
-extern VMM_DATA const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
 
 /*
  * A page table. The fields are the library's; kernels may read them.
@@ -104,9 +58,9 @@ extern VMM_DATA const struct vmm_pt_format vmm_pt_sv57; /* 5 levels, 128 PiB */
  *       aside and not counted below
  *   I2  a table entry has no bits but those of the format: A, D, U, G are 0;
  *       only root entries are marked as borrowed or lent
- *   I3  a leaf is at an allowed level, its address is aligned to its size,
- *       its protection is one that vmm_pt_map() could have written, and
- *       reserved bits are 0; an entry that is not valid is all 0
+ *   I3  a leaf is what vmm_pt_map() makes of its address, aligned to its size,
+ *       of its protection and of its level, and the 16 entries of a leaf of
+ *       64 KiB are alike; an entry that is not valid is 0 or a tag
  *   I4  the spare list has spare_count pages, each once
  * That two entries point to one table and another one is lost, it cannot see.
  */
@@ -118,7 +72,12 @@ struct vmm_pt {
 	uint64_t table_count; /* tables in use, the root included */
 	vmm_pa_t spare;	      /* list of pages in hand; ends in 0 */
 	uint64_t spare_count;
+	unsigned memo_prot;	      /* the last protection of vmm_pt_map(), */
+	struct vmm_pt_leaf_bits memo; /* and what it was in entries */
 };
+
+/* The largest tag of an absent entry, and 0 is none. */
+#define VMM_PT_TAG_MAX ((UINT64_C(1) << 40) - 1)
 
 /* A run of mapped addresses: one leaf size, one protection, contiguous. */
 struct vmm_pt_run {
@@ -127,6 +86,8 @@ struct vmm_pt_run {
 	uint64_t size;	/* bytes */
 	uint32_t prot;	/* VMM_PT_... */
 	uint32_t level; /* of its leaves */
+	uint32_t shift; /* log2 of their size: that of the level, or 16 */
+	uint64_t tag;	/* not 0: nothing is mapped, but this was left */
 };
 
 /**
@@ -146,6 +107,18 @@ struct vmm_pt_run {
  */
 void vmm_pt_init(struct vmm_pt *pt, const struct vmm_pt_format *format,
 	const struct vmm_pages *pages, uint64_t offset, vmm_pa_t root);
+
+/*
+ * A table that somebody else made, to be looked at and not changed: for
+ * vmm_pt_translate(), vmm_pt_next(), vmm_pt_dump() and vmm_pt_lint().
+ */
+static inline struct vmm_pt vmm_pt_view(
+	const struct vmm_pt_format *format, uint64_t offset, vmm_pa_t root)
+{
+	struct vmm_pt pt = {format, NULL, offset, root, 0, 0, 0, 0, {{0, 0}}};
+
+	return pt;
+}
 
 /**
  * vmm_pt_fini() - Give back every table and spare page.
@@ -197,11 +170,14 @@ VMM_NODISCARD int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out);
  * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
  * @pa:     First physical address; a multiple of VMM_PAGE_SIZE.
  * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE.
- * @prot:   VMM_PT_READ and so on.
+ * @prot:   VMM_PT_READ and so on, and a memory type.
  * @gather: Receives what became stale; NULL if no hart uses the table.
  *
  * Uses the largest leaf that alignment, size and the tables already there
- * allow. Accessed and dirty are preset, so hardware that faults instead of
+ * allow. Mapping the same frames twice is nothing special: a ring buffer whose
+ * end runs into its start is two calls with neighbouring ranges. A device's
+ * registers are mapped with VMM_PT_IO; nothing of the library frees frames.
+ * Accessed and dirty are preset, so hardware that faults instead of
  * setting them (Svade) never does. What was stored before the call, the content
  * of the frames included, is visible to other harts before the entries are.
  *
@@ -212,7 +188,8 @@ VMM_NODISCARD int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out);
  *         VMM_ENOTSUP    the format cannot express @prot
  *         VMM_ERANGE     the virtual range wraps or leaves the canonical
  *                        addresses, or the physical one leaves the format's
- *         VMM_EEXIST     part of the virtual range is mapped already
+ *         VMM_EEXIST     part of the virtual range is mapped already, or
+ *                        has a tag
  *         VMM_EBUSY      a root entry of the range is borrowed, or is a
  *                        leaf and lent
  *         VMM_ENOMEM     tables are missing, none spare, no page source
@@ -268,6 +245,18 @@ VMM_NODISCARD int vmm_pt_unmap(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	struct vmm_tlb_gather *gather);
 
 /**
+ * vmm_pt_unmap_any() - Remove whatever a virtual range holds.
+ * @pt, @va, @size, @gather: As for vmm_pt_unmap(), but the range may have holes
+ *         and tags, or nothing at all: as munmap() has it. It is absent
+ *         afterwards.
+ *
+ * Cost:   As vmm_pt_unmap().
+ * Return: VMM_OK, or as vmm_pt_unmap(), but never VMM_ENOENT
+ */
+VMM_NODISCARD int vmm_pt_unmap_any(struct vmm_pt *pt, vmm_va_t va,
+	uint64_t size, struct vmm_tlb_gather *gather);
+
+/**
  * vmm_pt_protect() - Change the protection of a mapped range.
  * @pt:     The table.
  * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
@@ -275,8 +264,9 @@ VMM_NODISCARD int vmm_pt_unmap(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
  * @prot:   The new protection, whole: flags not given are taken away.
  * @gather: Receives what became stale; NULL if no hart uses the table.
  *
- * Superpages that stick out of the range are split, even if the protection is
- * the one they had.
+ * The memory type stays, unless @prot has another one than NORMAL; and so do A
+ * and D where they are tracked, unless @prot has them. Superpages that stick
+ * out of the range are split, even if the protection is the one they had.
  *
  * Cost:   O(leaves / 512 * levels + leaves), twice.
  * Return: VMM_OK, or as vmm_pt_unmap(); VMM_EINVAL also if @prot allows no
@@ -287,108 +277,54 @@ VMM_NODISCARD int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	unsigned prot, struct vmm_tlb_gather *gather);
 
 /**
- * vmm_pt_prune() - Unlink the empty tables of a range.
+ * vmm_pt_modify() - Set and clear flags on what is mapped in a range.
+ * @pt:     The table.
+ * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
+ * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE. It may have holes.
+ * @set:    Flags to add; a memory type in it replaces the old one.
+ * @clear:  Flags to take away before. VMM_PT_TYPE_MASK for the type NORMAL.
+ * @gather: Receives what became stale; NULL if no hart uses the table.
+ *
+ * With WRITE in @clear: copy on write. With ACCESSED or DIRTY in @set: how a
+ * page-fault handler stands in for hardware that sets neither (VMM_PT_TRACK).
+ *
+ * Cost:   O(leaves / 512 * levels + leaves), twice.
+ * Return: VMM_OK, or as vmm_pt_protect(), but never VMM_ENOENT; VMM_EINVAL also
+ *         if a page would be left without any access
+ */
+VMM_NODISCARD int vmm_pt_modify(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	unsigned set, unsigned clear, struct vmm_tlb_gather *gather);
+
+/**
+ * vmm_pt_tag() - Leave a number where nothing is mapped.
  * @pt:     The table.
  * @va:     First virtual address; a multiple of VMM_PAGE_SIZE.
  * @size:   Bytes; a non-zero multiple of VMM_PAGE_SIZE.
- * @gather: Receives the tables; never NULL. A fence for all address spaces is
- *          asked for, since an empty table cannot say what it once held.
+ * @tag:    1 to VMM_PT_TAG_MAX; the caller's to make sense of.
+ * @gather: As for vmm_pt_map(): new tables may be needed.
  *
- * After it, no table under the range is empty, those aside that root entries
- * have lent: the number of tables is again a function of the mappings alone.
+ * Gravestones: an access faults as before, and the fault handler asks
+ * vmm_pt_tag_get() what was there: freed, swapped out, an emulated device, a
+ * guard page. Tags are as cheap as leaves, one entry for the largest piece that
+ * is aligned. Map refuses to write over them; vmm_pt_untag() first.
  *
- * Cost:   O(512 * tables under the range).
- * Return: VMM_OK, or VMM_EINVAL, VMM_ERANGE or VMM_EBUSY as for
- *         vmm_pt_unmap().
+ * Cost, Return: as vmm_pt_map(); VMM_EINVAL also for a tag out of range
  */
-VMM_NODISCARD int vmm_pt_prune(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
-	struct vmm_tlb_gather *gather);
+VMM_NODISCARD int vmm_pt_tag(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	uint64_t tag, struct vmm_tlb_gather *gather);
 
 /**
- * vmm_pt_prefill() - Give every root entry of a range its table now.
- * @pt:     The table.
- * @va:     First virtual address; a multiple of vmm_pt_root_span().
- * @size:   Bytes; a non-zero multiple of vmm_pt_root_span().
- * @gather: Receives what became stale; NULL if no hart uses the table.
+ * vmm_pt_untag() - Remove the tags of a range.
+ * @pt, @va, @size, @gather: As for vmm_pt_unmap(). Nothing in the range is
+ *         mapped; it may have holes.
  *
- * Entries that hold a table or a leaf stay as they are. Afterwards a mapping
- * of small pages in the range changes no root entry, so that spaces which
- * share these entries see it. Until they are shared, the new tables are empty
- * ones like any other, and vmm_pt_prune() takes them.
- *
- * Cost:   O(root entries); one page for each entry that was absent.
- * Return: VMM_OK, or
- *         VMM_EINVAL     misaligned or empty
- *         VMM_ERANGE     the range wraps or leaves the canonical addresses
- *         VMM_EBUSY      an entry is borrowed
- *         VMM_ENOMEM     no pages for tables
- *         a hook's code  the page source failed
+ * Return: VMM_OK, or as vmm_pt_unmap(), but VMM_EEXIST if a page is mapped
  */
-VMM_NODISCARD int vmm_pt_prefill(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+VMM_NODISCARD int vmm_pt_untag(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	struct vmm_tlb_gather *gather);
 
-/**
- * vmm_pt_share() - Borrow the root entries of another table.
- * @pt:   The borrower. Nothing is mapped in the range. If a hart is using it,
- *        fence all addresses afterwards: absent entries may be cached.
- * @from: The owner: same format, same offset. Must outlive the loan. Its
- *        entries are marked as lent, for good.
- * @va:   First virtual address; a multiple of vmm_pt_root_span().
- * @size: Bytes; a non-zero multiple of vmm_pt_root_span().
- *
- * From now on both tables lead through the same lower tables: what the owner
- * maps and unmaps there appears in the borrower too. Its gathers then ask for a
- * fence in all address spaces, which has to reach the harts of all borrowers.
- * The borrower only reads: its operations refuse ranges with borrowed entries,
- * and neither vmm_pt_fini() nor vmm_pt_check() look below them.
- *
- * The owner never unlinks a table that it has lent, be it empty. A leaf in a
- * root entry (a gigapage in Sv39) is lent as well; as a change of it could not
- * appear in the borrowers, the owner's operations refuse it from now on. An
- * absent entry is refused, since what is mapped there later could not appear
- * either: see vmm_pt_prefill().
- *
- * This is how every space gets the kernel's half, and how each hart gets a
- * root of its own: all of the kernel's root shared, but for the one entry that
- * holds the hart's private area, mapped without VMM_PT_GLOBAL.
- *
- * Cost:   O(root entries).
- * Return: VMM_OK, or
- *         VMM_EINVAL  misaligned or empty, or the tables do not match
- *         VMM_ERANGE  the range wraps or leaves the canonical addresses
- *         VMM_EEXIST  the borrower has something there
- *         VMM_ENOENT  the owner has an absent entry there
- *         VMM_EBUSY   @from has borrowed the entry itself: ask its owner
- */
-VMM_NODISCARD int vmm_pt_share(
-	struct vmm_pt *pt, struct vmm_pt *from, vmm_va_t va, uint64_t size);
-
-/**
- * vmm_pt_unshare() - Give borrowed root entries back.
- * @pt:     The borrower.
- * @va:     First virtual address; a multiple of vmm_pt_root_span().
- * @size:   Bytes; a non-zero multiple of vmm_pt_root_span(). Every entry in
- *          the range is borrowed.
- * @gather: Receives what became stale; never NULL.
- *
- * Where global leaves lie below, every space that shares them may bring them
- * back into the TLB for all: use these addresses again in this space only after
- * no hart runs on another one, or never.
- *
- * Return: VMM_OK, or
- *         VMM_EINVAL  misaligned or empty
- *         VMM_ERANGE  the range wraps or leaves the canonical addresses
- *         VMM_ENOENT  an entry is not borrowed
- */
-VMM_NODISCARD int vmm_pt_unshare(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
-	struct vmm_tlb_gather *gather);
-
-/* Bytes that one root entry covers: 1 GiB in Sv39, 512 GiB in Sv48. */
-static inline uint64_t vmm_pt_root_span(const struct vmm_pt_format *format)
-{
-	return UINT64_C(1) << (VMM_PAGE_SHIFT +
-			       VMM_PT_INDEX_BITS * (format->levels - 1u));
-}
+/* The tag that covers @va; 0 if there is none, or something is mapped. */
+uint64_t vmm_pt_tag_get(const struct vmm_pt *pt, vmm_va_t va);
 
 /**
  * vmm_pt_reap() - Free the unlinked tables of a gather and empty it.
@@ -420,13 +356,14 @@ struct vmm_pt_cursor {
 	vmm_va_t va;   /* next address to look at */
 	vmm_va_t last; /* last address of the walk */
 	bool done;
+	bool tags; /* stop at absent entries with a tag as well */
 };
 
 /* A walk over the range from @va to @last, both included. */
 static inline struct vmm_pt_cursor vmm_pt_cursor_range(
 	vmm_va_t va, vmm_va_t last)
 {
-	struct vmm_pt_cursor cursor = {va, last, va > last};
+	struct vmm_pt_cursor cursor = {va, last, va > last, false};
 
 	return cursor;
 }
@@ -458,14 +395,28 @@ static inline struct vmm_pt_cursor vmm_pt_cursor_all(void)
 bool vmm_pt_next(const struct vmm_pt *pt, struct vmm_pt_cursor *cursor,
 	struct vmm_pt_run *run_out);
 
-/* Is @va an address that the format can translate? */
-bool vmm_pt_canonical(const struct vmm_pt_format *format, vmm_va_t va);
+/*
+ * What a table is made of. The number of tables is a function of the mappings:
+ * with empty = 0, as vmm_pt_prune() leaves it, it is exactly what
+ * vmm_pt_map_tables() says that the same mappings need in an empty table of the
+ * same leaf sizes.
+ */
+struct vmm_pt_usage {
+	uint64_t tables;   /* the root included */
+	uint64_t empty;	   /* of these, tables with nothing in them */
+	uint64_t tags;	   /* absent entries with a tag */
+	uint64_t borrowed; /* root entries that are another table's */
+	uint64_t size;	   /* bytes mapped, without what is borrowed */
+	uint64_t leaves[VMM_PT_LEVELS_MAX]; /* entries, by level */
+};
 
-/* Size in bytes of a leaf at @level. */
-static inline uint64_t vmm_pt_leaf_size(unsigned level)
-{
-	return UINT64_C(1) << (VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * level);
-}
+/**
+ * vmm_pt_usage() - Count what a table is made of, and test every invariant.
+ *
+ * Cost, Return: as vmm_pt_check(); @usage_out is written on success only
+ */
+VMM_NODISCARD int vmm_pt_usage(
+	const struct vmm_pt *pt, struct vmm_pt_usage *usage_out);
 
 /**
  * vmm_pt_check() - Test every invariant.
@@ -476,9 +427,32 @@ static inline uint64_t vmm_pt_leaf_size(unsigned level)
 VMM_NODISCARD int vmm_pt_check(const struct vmm_pt *pt);
 
 /**
+ * vmm_pt_lint() - Name every wrong entry of a table, whoever made it.
+ * @pt:         The table, or a vmm_pt_view() of any.
+ * @tables_max: Give up after that many tables: ones that contain each other
+ *              have no end.
+ * @sink:       Receives one line for each wrong entry:
+ *
+ *     [0x0000000040000000-0x000000007fffffff] level 2 entry
+ *     0x0000000020000407: a superpage whose address is not aligned to its size
+ *
+ * Looks for what the specifications reserve, for what faults on some machines
+ * and not on others (A and D under Svade), for memory types that are not
+ * switched on in the format, and for loops. Bits for software are ignored.
+ *
+ * Cost:   O(tables * 512).
+ * Return: The number of wrong entries.
+ */
+uint64_t vmm_pt_lint(const struct vmm_pt *pt, uint64_t tables_max,
+	const struct vmm_sink *sink);
+
+/**
  * vmm_pt_dump() - Print what is mapped, a run a line, in address order.
  *
  *     [0xffffffc000000000-0xffffffc0000fffff]    1M -> 0x0000000080200000   4K r-x-g
+ *
+ * The last column is r, w, x, user, global, then accessed and dirty where they
+ * are tracked, then nc or io. A run of tags says so.
  */
 void vmm_pt_dump(const struct vmm_pt *pt, const struct vmm_sink *sink);
 

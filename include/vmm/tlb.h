@@ -14,15 +14,62 @@
  * and a frame or a table that is freed before the flush is a security hole: a
  * hart with the old translation reads and writes its next owner's memory.
  *
- * Even a change from invalid to valid needs a fence, or a kernel that takes a
- * spurious page fault and retries: an implementation may cache invalid entries
- * (RISC-V Privileged 1.13, 12.2.1 "Supervisor Memory-Management Fence
- * Instruction"), unless it has Svvptc. QEMU forgives a missing one; boards do
- * not.
+ * Which fence which change needs. "fault" means that a kernel may also do
+ * without: an access that should work may fault, and works when it is repeated
+ * after the fence (a spurious fault).
+ *
+ *   change            flags        RISC-V, satp       hgatp           x86-64
+ *   ------            -----        ------------       -----           ------
+ *   absent to leaf    CHANGED      va, asid; fault;   gpa, vmid;      none [5]
+ *                                  none: Svvptc [1]   fault
+ *   absent to table   NON_LEAF     all, asid [2];     all, vmid;      none
+ *                                  fault              fault
+ *   leaf: allows more CHANGED      va, asid; fault    gpa, vmid;      invlpg;
+ *                     VALID                           fault           fault [6]
+ *   leaf: allows less RESTRICT     va, asid           gpa, vmid       invlpg
+ *   or another type,  VALID
+ *   leaf to absent
+ *   ... and global,   GLOBAL       va, all [3]        - (no G)        invlpg,
+ *   or lent to others                                                 all PCIDs [7]
+ *   A cleared         VALID        va, asid, or A     gpa, vmid       invlpg, or
+ *                                  comes late                         A comes late
+ *   D cleared         RESTRICT     va, asid           gpa, vmid       invlpg
+ *                     VALID
+ *   table unlinked    NON_LEAF     all, asid [2]      all, vmid       mov cr3 [8]
+ *                     RESTRICT
+ *   leaf to table,    NON_LEAF     all, asid          all, vmid       mov cr3 [9]
+ *   table to leaf     VALID
+ *   leaf split or     CHANGED      va, asid, each     gpa, vmid       -
+ *   made of 16        VALID        of the 16          each
+ *   tag set, removed  -            none               none            none
+ *   root replaced     -            none: the fence    none            none: mov cr3
+ *                                  belongs to the                     flushes
+ *                                  ASID [4]
+ *   ASID, VMID or     -            satp, then all,    hgatp, then     mov cr3 with
+ *   PCID used again                asid [4]           all, vmid       bit 63 clear
+ *
+ * sfence.vma for satp: "va" and "asid" are rs1 and rs2, "all" is x0. hgatp:
+ * hfence.gvma, whose address is shifted right by 2; a guest's own tables are
+ * fenced by the guest, or by hfence.vvma for it. All harts on which the table
+ * was in use need the fence, and x86-64 an interrupt to each processor.
+ *
+ * RISC-V Privileged 1.13, 12.2.1 "Supervisor Memory-Management Fence
+ * Instruction": [1] invalid entries may be cached; Svvptc makes new valid ones
+ * visible in bounded time. [2] A fence with rs1 != x0 orders accesses to leaf
+ * entries only. [3] One with rs2 != x0 does not reach global entries. [4] What
+ * to do when an ASID changes hands. 15.3.2: hfence.
+ * Intel SDM 3A: [5] 4.10.2.3, entries that are not present are not cached.
+ * [6] 4.10.4.3, a page fault also invalidates. [7] INVLPG reaches global entries
+ * but the current PCID's only of the others, 4.10.4.1. [8] Paging-structure
+ * caches, 4.10.3. [9] On some processors a change of the page's size under
+ * running code is an erratum (iTLB multihit): there unmap, flush and map anew.
+ *
+ * QEMU forgives a missing fence after a map; boards do not.
  */
 #ifndef VMM_TLB_H
 #define VMM_TLB_H
 
+#include <vmm/config.h>
 #include <vmm/types.h>
 
 #ifdef __cplusplus
@@ -37,18 +84,22 @@ extern "C" {
  *             it a late fence costs a spurious fault and nothing more
  *   NON_LEAF  a table was linked, unlinked or replaced a leaf: a fence by
  *             address does not cover it
- *   GLOBAL    a global leaf, or something that may have held one: a fence by
- *             ASID misses it
+ *   GLOBAL    a global leaf, or something that may have held one, or that other
+ *             tables share: a fence by ASID misses it
+ *   VALID     an entry that was valid has changed; without it, absent ones became
+ *             valid and nothing else happened
  */
 #define VMM_TLB_CHANGED	 1u
 #define VMM_TLB_RESTRICT 2u
 #define VMM_TLB_NON_LEAF 4u
 #define VMM_TLB_GLOBAL	 8u
+#define VMM_TLB_VALID	 16u
 
 /* A run of frames that lost their mapping. */
 struct vmm_tlb_frames {
 	vmm_pa_t pa;
 	uint64_t size; /* bytes */
+	bool dirty;    /* with VMM_PT_TRACK: some of it was written to */
 };
 
 /*
@@ -98,6 +149,7 @@ static inline void vmm_tlb_gather_init(struct vmm_tlb_gather *gather,
 /* A gather, turned into the fences it needs. */
 struct vmm_tlb_plan {
 	bool needed;	    /* false: nothing to do */
+	bool fresh;	    /* absent entries became valid, and that is all */
 	bool all_addresses; /* one fence for every address; else by address */
 	bool all_spaces;    /* for every ASID, global entries included */
 	unsigned shift;	    /* by address: distance of the fences, log2 */
@@ -118,11 +170,12 @@ static inline struct vmm_tlb_plan vmm_tlb_plan_make(
 	const struct vmm_tlb_gather *gather)
 {
 	struct vmm_tlb_plan plan = {
-		false, false, false, gather->shift, gather->first, 0};
+		false, false, false, false, gather->shift, gather->first, 0};
 
 	if ((gather->flags & (VMM_TLB_CHANGED | VMM_TLB_NON_LEAF)) == 0)
 		return plan;
 	plan.needed = true;
+	plan.fresh = (gather->flags & (VMM_TLB_VALID | VMM_TLB_RESTRICT)) == 0;
 	plan.all_spaces = (gather->flags & VMM_TLB_GLOBAL) != 0;
 	plan.count = ((gather->last - gather->first) >> gather->shift) + 1;
 	if ((gather->flags & VMM_TLB_NON_LEAF) != 0 ||

@@ -64,6 +64,10 @@
 #include <vmm/pmem_zones.h>
 #include <vmm/port.h>
 #include <vmm/pt.h>
+#include <vmm/pt_bytes.h>
+#include <vmm/pt_format.h>
+#include <vmm/pt_share.h>
+#include <vmm/pt_upkeep.h>
 #include <vmm/rbtree.h>
 #include <vmm/riscv.h>
 #include <vmm/tlb.h>
@@ -71,5 +75,6 @@
 #include <vmm/vmem.h>
 #include <vmm/vmem_cache.h>
 #include <vmm/vmem_nest.h>
+#include <vmm/x86.h>
 
 #endif /* VMM_VMM_H */

@@ -121,7 +121,7 @@ static bool carves_ok(const struct vmm_boot_carve *carves, size_t count)
 static int check_prots(const struct vmm_pt *pt, unsigned prot,
 	const struct vmm_boot_carve *carves, size_t count)
 {
-	uint64_t bits;
+	struct vmm_pt_leaf_bits bits;
 	int err = vmm_pt_prot_encode(pt->format, prot, &bits);
 
 	for (size_t i = 0; i < count && err == VMM_OK; i++) {

@@ -15,6 +15,7 @@ const char *vmm_err_name(int err)
 		{VMM_OK, "VMM_OK"},
 		{VMM_ENOENT, "VMM_ENOENT"},
 		{VMM_ENOMEM, "VMM_ENOMEM"},
+		{VMM_EACCES, "VMM_EACCES"},
 		{VMM_EBUSY, "VMM_EBUSY"},
 		{VMM_EEXIST, "VMM_EEXIST"},
 		{VMM_EINVAL, "VMM_EINVAL"},

@@ -4,7 +4,14 @@
  * is bounded by table_count, so a loop or a table that is linked twice ends it
  * as surely as it is reported.
  */
-#include "pt/pt_entry.h"
+#include "pt/pt_walker.h"
+
+/* Is @pa one of the root's pages? */
+static bool in_root(const struct vmm_pt *pt, vmm_pa_t pa)
+{
+	return vmm_range_has(
+		pt->root, UINT64_C(8) << pt->format->root_bits, pa);
+}
 
 /* I2: a pointer to a table has no bits but the format's. */
 static bool table_entry_ok(const struct vmm_pt *pt, uint64_t entry)
@@ -13,27 +20,56 @@ static bool table_entry_ok(const struct vmm_pt *pt, uint64_t entry)
 
 	return (entry & ~(pt->format->pa_mask | pt->format->table_ignored)) ==
 		       pt->format->table_bits &&
-	       pa != pt->root;
+	       !in_root(pt, pa) && pa >> pt->format->pa_bits == 0;
 }
 
-/* I3: a leaf is one that vmm_pt_map() or vmm_pt_protect() could write. */
-static bool leaf_entry_ok(
-	const struct vmm_pt *pt, uint64_t entry, unsigned level)
+/* I3: a leaf is the one that its address and protection make. */
+static VMM_RARE bool leaf_entry_ok(
+	const struct vmm_pt_format *format, uint64_t entry, unsigned level)
 {
-	const struct vmm_pt_format *format = pt->format;
-	uint64_t mask = vmm_pt_prot_mask(format);
-	uint64_t bits;
+	unsigned prot = vmm_pt_prot_decode(format, entry, level);
+	uint64_t size = vmm_pt_leaf_span(format, entry, level);
+	vmm_pa_t pa = vmm_pt_leaf_pa(format, entry, level, 0);
+	struct vmm_pt_leaf_bits bits;
 
-	return level <= format->leaf_level_max &&
-	       vmm_is_aligned(vmm_pt_entry_pa(format, entry),
-		       vmm_pt_leaf_size(level)) &&
-	       (entry & (format->leaf_forbidden | format->borrowed |
-				format->lent)) == 0 &&
-	       (entry & format->leaf_bits[level > 0]) ==
-		       format->leaf_bits[level > 0] &&
-	       vmm_pt_prot_encode(format, vmm_pt_prot_decode(format, entry),
-		       &bits) == VMM_OK &&
-	       (entry & mask) == (bits & mask);
+	if (level > format->leaf_level_max ||
+		(pa + (size - 1)) >> format->pa_bits != 0 ||
+		vmm_pt_prot_encode(format, prot, &bits) != VMM_OK)
+		return false;
+	if (vmm_pt_is_napot(format, entry, level)) {
+		bits.at[0] |= format->napot;
+		pa |= VMM_PT_NAPOT_ADDRESS;
+	}
+	return entry == vmm_pt_leaf_make(format, pa, bits.at[level > 0]);
+}
+
+/* I3: the 16 entries of a leaf of 64 KiB are alike, but for A and D. */
+static bool group_ok(const struct vmm_pt_walker *w)
+{
+	const struct vmm_pt_format *format = w->pt->format;
+	const uint64_t *table = vmm_pt_table(w->pt, w->path[w->level].pa);
+	uint64_t before;
+	uint64_t entry;
+
+	if (w->level > 0 || format->napot == 0 ||
+		w->index % VMM_PT_NAPOT_ENTRIES == 0)
+		return true;
+	before = vmm_pt_load(&table[w->index - 1]);
+	/* An entry that is not valid has no size. */
+	if (!vmm_pt_is_valid(format, before))
+		before = 0;
+	entry = vmm_pt_is_valid(format, w->entry) ? w->entry : 0;
+	return ((before | entry) & format->napot) == 0 ||
+	       ((before ^ entry) & ~format->tracked) == 0;
+}
+
+/* I3: what is not valid is 0 or a tag. */
+static bool absent_entry_ok(const struct vmm_pt_format *format, uint64_t entry)
+{
+	uint64_t tag = vmm_pt_tag_of(format, entry);
+
+	return entry == 0 || (tag != 0 && tag <= VMM_PT_TAG_MAX &&
+				     entry == vmm_pt_tag_make(format, tag));
 }
 
 /* I2: what was borrowed is not lent on, and is a table's or a leaf's entry. */
@@ -44,65 +80,79 @@ static bool borrowed_entry_ok(const struct vmm_pt *pt, uint64_t entry)
 
 	return vmm_pt_is_table(pt->format, plain, level)
 		       ? table_entry_ok(pt, plain)
-		       : leaf_entry_ok(pt, plain, level);
+		       : leaf_entry_ok(pt->format, plain, level);
 }
 
 /* I4: the spare list is as long as it says, and ends in 0: no loop does. */
-static bool spares_ok(const struct vmm_pt *pt)
+static VMM_RARE bool spares_ok(const struct vmm_pt *pt)
 {
 	vmm_pa_t pa = pt->spare;
 
 	for (uint64_t i = 0; i < pt->spare_count; i++) {
-		if (!vmm_is_aligned(pa, VMM_PAGE_SIZE) || pa == pt->root)
+		if (!vmm_is_aligned(pa, VMM_PAGE_SIZE) || in_root(pt, pa))
 			return false;
 		pa = vmm_pt_load(vmm_pt_table(pt, pa));
 	}
 	return pa == 0;
 }
 
+/* Test and count one entry; a table that it points to is entered. */
+static bool entry_ok(struct vmm_pt_walker *w, struct vmm_pt_usage *usage)
+{
+	const struct vmm_pt *pt = w->pt;
+	const struct vmm_pt_format *format = pt->format;
+	uint64_t entry = w->entry;
+
+	if (!group_ok(w))
+		return false;
+	if (!vmm_pt_is_valid(format, entry)) {
+		usage->tags += entry != 0 ? 1u : 0u;
+		return absent_entry_ok(format, entry);
+	}
+	/* In the root the marks are the library's own. */
+	if (w->level == vmm_pt_root_level(pt)) {
+		if (vmm_pt_is_borrowed(format, entry)) {
+			usage->borrowed++;
+			return borrowed_entry_ok(pt, entry);
+		}
+		entry &= ~format->lent;
+	}
+	if (!vmm_pt_is_table(format, entry, w->level)) {
+		usage->leaves[w->level]++;
+		usage->size += vmm_pt_leaf_size(w->level);
+		return leaf_entry_ok(format, entry, w->level);
+	}
+	if (!table_entry_ok(pt, entry) || ++usage->tables > pt->table_count)
+		return false;
+	vmm_pt_walker_enter(w);
+	return true;
+}
+
+VMM_RARE int vmm_pt_usage(
+	const struct vmm_pt *pt, struct vmm_pt_usage *usage_out)
+{
+	struct vmm_pt_usage usage = {1, 0, 0, 0, 0, {0, 0, 0, 0, 0}};
+	struct vmm_pt_walker walker;
+
+	vmm_pt_walker_init(&walker, pt);
+	do {
+		while (vmm_pt_walker_next(&walker)) {
+			if (!entry_ok(&walker, &usage))
+				return VMM_ECORRUPT;
+		}
+		if (vmm_pt_walker_step(&walker)->used == 0 &&
+			walker.level < vmm_pt_root_level(pt))
+			usage.empty++;
+	} while (vmm_pt_walker_leave(&walker));
+	if (usage.tables != pt->table_count || !spares_ok(pt))
+		return VMM_ECORRUPT;
+	*usage_out = usage;
+	return VMM_OK;
+}
+
 int vmm_pt_check(const struct vmm_pt *pt)
 {
-	const struct vmm_pt_format *format = pt->format;
-	unsigned top = vmm_pt_root_level(pt);
-	const uint64_t *table[VMM_PT_LEVELS_MAX] = {NULL};
-	unsigned at[VMM_PT_LEVELS_MAX] = {0};
-	unsigned level = top;
-	uint64_t seen = 1;
+	struct vmm_pt_usage usage;
 
-	table[top] = vmm_pt_table(pt, pt->root);
-	while (level <= top) {
-		uint64_t entry;
-
-		if (at[level] == vmm_pt_entries(pt, level)) {
-			level++;
-			continue;
-		}
-		entry = vmm_pt_load(&table[level][at[level]++]);
-		if (!vmm_pt_is_valid(format, entry)) {
-			if (entry != 0)
-				return VMM_ECORRUPT;
-			continue;
-		}
-		/* In the root the marks are the library's own. */
-		if (level == top && !vmm_pt_is_borrowed(format, entry))
-			entry &= ~format->lent;
-		if (level == top && vmm_pt_is_borrowed(format, entry)) {
-			if (!borrowed_entry_ok(pt, entry))
-				return VMM_ECORRUPT;
-			continue;
-		}
-		if (!vmm_pt_is_table(format, entry, level)) {
-			if (!leaf_entry_ok(pt, entry, level))
-				return VMM_ECORRUPT;
-			continue;
-		}
-		if (!table_entry_ok(pt, entry) || ++seen > pt->table_count)
-			return VMM_ECORRUPT;
-		level--;
-		table[level] = vmm_pt_table(pt, vmm_pt_entry_pa(format, entry));
-		at[level] = 0;
-	}
-	if (seen != pt->table_count || !spares_ok(pt))
-		return VMM_ECORRUPT;
-	return VMM_OK;
+	return vmm_pt_usage(pt, &usage);
 }

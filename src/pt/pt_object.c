@@ -12,10 +12,10 @@
 #include "pt/pt_entry.h"
 #include "pt/pt_gather.h"
 
-void vmm_pt_init(struct vmm_pt *pt, const struct vmm_pt_format *format,
+VMM_RARE void vmm_pt_init(struct vmm_pt *pt, const struct vmm_pt_format *format,
 	const struct vmm_pages *pages, uint64_t offset, vmm_pa_t root)
 {
-	uint64_t *table;
+	int err;
 
 	VMM_ASSERT(format->levels <= VMM_PT_LEVELS_MAX);
 	VMM_ASSERT(vmm_is_aligned(root, UINT64_C(8) << format->root_bits));
@@ -26,9 +26,11 @@ void vmm_pt_init(struct vmm_pt *pt, const struct vmm_pt_format *format,
 	pt->table_count = 1;
 	pt->spare = 0;
 	pt->spare_count = 0;
-	table = vmm_pt_table(pt, root);
-	for (unsigned i = 0; i < 1u << format->root_bits; i++)
-		vmm_pt_store(&table[i], 0);
+	/* Some protection that is real. */
+	pt->memo_prot = VMM_PT_READ;
+	err = vmm_pt_prot_encode(format, pt->memo_prot, &pt->memo);
+	VMM_ASSERT(err == VMM_OK);
+	vmm_pt_fill(vmm_pt_table(pt, root), 1u << format->root_bits, 0, 0);
 }
 
 void vmm_pt_donate(struct vmm_pt *pt, vmm_pa_t pa)
@@ -53,7 +55,7 @@ int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out)
 }
 
 /* Give a page back to where pages come from. */
-static void page_free(struct vmm_pt *pt, vmm_pa_t pa)
+static VMM_NOINLINE void page_free(struct vmm_pt *pt, vmm_pa_t pa)
 {
 	if (pt->pages != NULL)
 		pt->pages->free(pt->pages->ctx, pa);
@@ -61,7 +63,7 @@ static void page_free(struct vmm_pt *pt, vmm_pa_t pa)
 		vmm_pt_donate(pt, pa);
 }
 
-int vmm_pt_reserve(struct vmm_pt *pt, uint64_t count)
+VMM_RARE int vmm_pt_reserve(struct vmm_pt *pt, uint64_t count)
 {
 	uint64_t before = pt->spare_count;
 	vmm_pa_t pa;
@@ -83,7 +85,7 @@ undo:
 	return err;
 }
 
-vmm_pa_t vmm_pt_table_new(struct vmm_pt *pt)
+vmm_pa_t vmm_pt_table_new(struct vmm_pt *pt, unsigned at, unsigned count)
 {
 	vmm_pa_t pa = pt->spare;
 	uint64_t *table = vmm_pt_table(pt, pa);
@@ -93,29 +95,32 @@ vmm_pa_t vmm_pt_table_new(struct vmm_pt *pt)
 	pt->spare_count--;
 	pt->table_count++;
 	/* Nobody sees the page yet, so any kind of store will do. */
-	for (unsigned i = 0; i < VMM_PT_ENTRIES; i++)
+	for (unsigned i = 0; i < at; i++)
+		table[i] = 0;
+	for (unsigned i = at + count; i < VMM_PT_ENTRIES; i++)
 		table[i] = 0;
 	return pa;
 }
 
-static void unlink_table(
-	struct vmm_pt *pt, vmm_pa_t pa, struct vmm_tlb_gather *gather)
+void vmm_pt_unlink(
+	struct vmm_pt *pt, vmm_pa_t table, struct vmm_tlb_gather *gather)
 {
 	VMM_ASSERT(pt->table_count > 1);
-	vmm_pt_store(vmm_pt_table(pt, pa), gather->dead);
-	gather->dead = pa;
+	vmm_pt_store(vmm_pt_table(pt, table), gather->dead);
+	gather->dead = table;
 	gather->dead_count++;
 	/* Until the flush a hart may walk the table: it must not be late. */
-	gather->flags |= VMM_TLB_NON_LEAF | VMM_TLB_RESTRICT;
+	gather->flags |= VMM_TLB_NON_LEAF | VMM_TLB_RESTRICT | VMM_TLB_VALID;
 	pt->table_count--;
 }
 
 /*
  * A walk without recursion: at[l] is the next entry to look at in the table of
  * level l on the current path. A table is unlinked once all its entries have
- * been read, since its first word then becomes a list pointer.
+ * been read, since its first word then becomes a list pointer. One of level 0
+ * points nowhere, and is not read at all.
  */
-void vmm_pt_retire(struct vmm_pt *pt, vmm_pa_t table, unsigned level,
+VMM_RARE void vmm_pt_retire(struct vmm_pt *pt, vmm_pa_t table, unsigned level,
 	struct vmm_tlb_gather *gather)
 {
 	vmm_pa_t path[VMM_PT_LEVELS_MAX] = {0};
@@ -127,29 +132,23 @@ void vmm_pt_retire(struct vmm_pt *pt, vmm_pa_t table, unsigned level,
 	while (level <= top) {
 		uint64_t entry;
 
-		if (at[level] == VMM_PT_ENTRIES) {
-			unlink_table(pt, path[level], gather);
+		if (level == 0 || at[level] == VMM_PT_ENTRIES) {
+			vmm_pt_unlink(pt, path[level], gather);
 			level++;
 			continue;
 		}
 		entry = vmm_pt_load(
 			vmm_pt_table(pt, path[level]) + at[level]++);
-		if (!vmm_pt_is_valid(pt->format, entry))
+		if (!vmm_pt_is_table(pt->format, entry, level))
 			continue;
-		if (vmm_pt_is_table(pt->format, entry, level)) {
-			level--;
-			path[level] = vmm_pt_entry_pa(pt->format, entry);
-			at[level] = 0;
-			continue;
-		}
-		if (vmm_pt_is_global(pt->format, entry))
-			gather->flags |= VMM_TLB_GLOBAL;
-		vmm_tlb_frames_add(gather, vmm_pt_entry_pa(pt->format, entry),
-			vmm_pt_leaf_size(level));
+		level--;
+		path[level] = vmm_pt_entry_pa(pt->format, entry);
+		at[level] = 0;
 	}
 }
 
-void vmm_pt_reap(struct vmm_pt *pt, struct vmm_tlb_gather *gather)
+static VMM_NOINLINE void free_tables(
+	struct vmm_pt *pt, struct vmm_tlb_gather *gather)
 {
 	for (; gather->dead_count > 0; gather->dead_count--) {
 		vmm_pa_t pa = gather->dead;
@@ -157,27 +156,35 @@ void vmm_pt_reap(struct vmm_pt *pt, struct vmm_tlb_gather *gather)
 		gather->dead = vmm_pt_load(vmm_pt_table(pt, pa));
 		page_free(pt, pa);
 	}
-	vmm_tlb_gather_init(gather, gather->frames, gather->frames_max);
 }
 
-void vmm_pt_fini(struct vmm_pt *pt)
+void vmm_pt_reap(struct vmm_pt *pt, struct vmm_tlb_gather *gather)
+{
+	gather->flags = 0;
+	gather->frames_count = 0;
+	if (gather->dead_count > 0)
+		free_tables(pt, gather);
+}
+
+VMM_RARE void vmm_pt_fini(struct vmm_pt *pt)
 {
 	unsigned level = vmm_pt_root_level(pt);
 	uint64_t *root = vmm_pt_table(pt, pt->root);
+	unsigned count = vmm_pt_entries(pt, level);
 	struct vmm_tlb_gather gather;
 	uint64_t spares = pt->spare_count;
 	vmm_pa_t pa;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	for (unsigned i = 0; i < vmm_pt_entries(pt, level); i++) {
+	for (unsigned i = 0; i < count; i++) {
 		uint64_t entry = vmm_pt_load(&root[i]);
 
-		vmm_pt_store(&root[i], 0);
 		if (vmm_pt_is_table(pt->format, entry, level) &&
 			!vmm_pt_is_borrowed(pt->format, entry))
 			vmm_pt_retire(pt, vmm_pt_entry_pa(pt->format, entry),
 				level - 1, &gather);
 	}
+	vmm_pt_fill(root, count, 0, 0);
 	VMM_ASSERT(pt->table_count == 1);
 	vmm_pt_reap(pt, &gather);
 	/* Without a source the spares are the caller's to take. */

@@ -1,123 +1,182 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changing protection. The plan pass makes sure that every page of the range
- * is mapped; the ends are split; then leaves are rewritten in place. Address,
- * memory type and software bits of an entry stay as they are.
+ * Changing protection. The plan pass makes sure that every run of the range can
+ * have the protection it is to get; the ends are split; then leaves are
+ * rewritten in place. The address of an entry stays as it is.
+ *
+ * Entries that have the same bits beside the address change in the same way,
+ * and a process has few kinds of them: what was found out for the last kind is
+ * kept.
+ *
+ * Where hardware sets A and D by itself, an entry may change between the load
+ * and the store of it. There it is replaced by compare-and-swap, one at a time.
  */
 #include "pt/pt_entry.h"
 #include "pt/pt_gather.h"
 
-static int plan(const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
+/* What becomes of a protection, and of the bits of one kind of leaf. */
+struct change {
+	unsigned set_prot;
+	unsigned clear_prot;
+	bool holes; /* the range may have some */
+	/* The last kind of leaf: 0 is none. */
+	uint64_t kind;
+	unsigned level;
+	uint64_t clear;
+	uint64_t set;
+	uint32_t flags; /* VMM_TLB_... of the change */
+};
+
+/*
+ * Does going from one protection to another take something away? A page that
+ * becomes the user's is lost to the kernel, one that stops being global may
+ * stay in the TLB for every address space, and one that is cached in two ways
+ * at once is neither.
+ */
+static bool restricts(unsigned from, unsigned to)
 {
-	while (size > 0) {
-		unsigned level;
-		const uint64_t *entry = vmm_pt_walk(pt, va, 0, &level);
-		uint64_t part = vmm_pt_rest(va, level);
-		unsigned left =
-			vmm_pt_entries(pt, level) - vmm_pt_index(pt, va, level);
+	const unsigned either = VMM_PT_USER | VMM_PT_GLOBAL | VMM_PT_TYPE_MASK;
 
-		if (!vmm_pt_is_valid(pt->format, vmm_pt_load(entry)))
-			return VMM_ENOENT;
-		/* On through the same table while its entries are leaves. */
-		for (;;) {
-			uint64_t value;
+	return (from & ~to) != 0 || ((from ^ to) & either) != 0;
+}
 
-			if (part >= size)
-				return VMM_OK;
-			va += part;
-			size -= part;
-			part = vmm_pt_leaf_size(level);
-			if (--left == 0)
-				break;
-			value = vmm_pt_load(++entry);
-			if (!vmm_pt_is_valid(pt->format, value) ||
-				vmm_pt_is_table(pt->format, value, level))
-				break;
-		}
-	}
+/* Find out what changes in the leaves of a run. */
+static VMM_RARE int study(const struct vmm_pt_format *format,
+	const struct vmm_pt_look *look, struct change *change)
+{
+	unsigned above = look->level > 0 ? 1 : 0;
+	unsigned from = vmm_pt_prot_decode(format, look->value, look->level);
+	/* A memory type in what is set replaces the old one. */
+	unsigned type = (change->set_prot & VMM_PT_TYPE_MASK) != 0
+				? VMM_PT_TYPE_MASK
+				: 0;
+	unsigned to = (from & ~(change->clear_prot | type)) | change->set_prot;
+	struct vmm_pt_leaf_bits old = {{0, 0}};
+	struct vmm_pt_leaf_bits new;
+	int err = vmm_pt_prot_encode(format, to, &new);
+
+	if (err == VMM_OK)
+		err = vmm_pt_prot_encode(format, from, &old);
+	if (err != VMM_OK)
+		return err;
+	change->kind = look->value & ~format->pa_mask;
+	change->level = look->level;
+	change->clear = old.at[above] & ~new.at[above];
+	change->set = new.at[above] & ~old.at[above];
+	/* As it reads back: WRITE implies READ. */
+	to = vmm_pt_prot_decode(format, new.at[above], look->level);
+	change->flags = VMM_TLB_VALID;
+	if (((from | to) & VMM_PT_GLOBAL) != 0)
+		change->flags |= VMM_TLB_GLOBAL;
+	if (restricts(from, to))
+		change->flags |= VMM_TLB_RESTRICT;
 	return VMM_OK;
 }
 
 /*
- * Does going from one protection to another take something away? A page that
- * becomes the user's is lost to the kernel, and one that stops being global
- * may stay in the TLB for every address space.
+ * The kind of a leaf is in the bits that are no address. In x86-64, those of
+ * large leaves share a bit with it; there each run is studied anew.
  */
-static bool restricts(unsigned from, unsigned to)
+static int prepare(const struct vmm_pt_format *format,
+	const struct vmm_pt_look *look, struct change *change)
 {
-	return (from & ~to) != 0 ||
-	       ((from ^ to) & (VMM_PT_USER | VMM_PT_GLOBAL)) != 0;
+	if (look->level == 0 && change->level == 0 &&
+		change->kind == (look->value & ~format->pa_mask))
+		return VMM_OK;
+	return study(format, look, change);
 }
 
-/* What protect writes: the same for every leaf. */
-struct change {
-	uint64_t bits; /* protection as entry bits */
-	uint64_t mask; /* entry bits that a protection decides */
-};
-
-static void rewrite(struct vmm_pt *pt, vmm_va_t va, uint64_t *entry,
-	unsigned level, const struct change *change,
-	struct vmm_tlb_gather *gather)
+static int plan(const struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct change *change)
 {
-	uint64_t old = vmm_pt_load(entry);
-	uint64_t new = (old & ~change->mask) | change->bits;
-	uint32_t flags = 0;
+	int err = VMM_OK;
+	struct vmm_pt_look look;
 
-	if (new == old)
-		return;
-	vmm_pt_store(entry, new);
-	if (restricts(vmm_pt_prot_decode(pt->format, old),
-		    vmm_pt_prot_decode(pt->format, new)))
-		flags |= VMM_TLB_RESTRICT;
-	if (vmm_pt_is_global(pt->format, old) ||
-		vmm_pt_is_global(pt->format, new))
-		flags |= VMM_TLB_GLOBAL;
-	vmm_tlb_note(gather, va, vmm_pt_leaf_size(level), vmm_pt_shift(level),
-		flags);
+	look.left = 0;
+	for (; err == VMM_OK && size > 0; va += look.size, size -= look.size) {
+		vmm_pt_look_on(pt, va, size, 0, &look);
+		if (vmm_pt_is_bound(pt, &look))
+			err = VMM_EBUSY;
+		else if (look.kind == VMM_PT_LEAF)
+			err = prepare(pt->format, &look, change);
+		else if (!change->holes)
+			err = VMM_ENOENT;
+	}
+	return err;
+}
+
+/* The bits that differ, in every entry of a run, whatever hardware adds. */
+static void swap_bits(
+	const struct vmm_pt_look *look, uint64_t clear, uint64_t set)
+{
+	for (unsigned i = 0; i < look->count; i++) {
+		uint64_t old = vmm_pt_load(&look->entry[i]);
+
+		/* Hardware can set two bits, so it can win twice. */
+		while (!__atomic_compare_exchange_n(&look->entry[i], &old,
+			(old & ~clear) | set, false, __ATOMIC_RELAXED,
+			__ATOMIC_RELAXED)) {
+		}
+	}
 }
 
 static void commit(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
-	const struct change *change, struct vmm_tlb_gather *gather)
+	struct change *change, struct vmm_tlb_gather *gather)
 {
-	while (size > 0) {
-		unsigned level;
-		uint64_t *entry = vmm_pt_walk(pt, va, 0, &level);
-		uint64_t span = vmm_pt_leaf_size(level);
-		unsigned left =
-			vmm_pt_entries(pt, level) - vmm_pt_index(pt, va, level);
+	struct vmm_pt_look look;
 
-		do {
-			VMM_ASSERT(size >= span);
-			rewrite(pt, va, entry++, level, change, gather);
-			va += span;
-			size -= span;
-		} while (--left > 0 && size > 0 &&
-			 !vmm_pt_is_table(
-				 pt->format, vmm_pt_load(entry), level));
+	look.left = 0;
+	for (; size > 0; va += look.size, size -= look.size) {
+		vmm_pt_look_on(pt, va, size, 0, &look);
+		if (look.kind != VMM_PT_LEAF ||
+			prepare(pt->format, &look, change) != VMM_OK ||
+			(change->clear | change->set) == 0)
+			continue;
+		if (pt->format->tracked != 0)
+			swap_bits(&look, change->clear, change->set);
+		else
+			vmm_pt_fill(look.entry, look.count,
+				(look.value & ~change->clear) | change->set,
+				look.step);
+		vmm_tlb_note(gather, va, look.size, vmm_pt_shift(look.level),
+			change->flags | vmm_pt_lent_note(pt, look.root));
 	}
+}
+
+static VMM_RARE int modify(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct change *change, struct vmm_tlb_gather *gather)
+{
+	int err = vmm_pt_range_check(pt, va, size, VMM_PAGE_SIZE);
+
+	if (err == VMM_OK)
+		err = plan(pt, va, size, change);
+	if (err == VMM_OK)
+		err = vmm_pt_reserve(pt, vmm_pt_split_count(pt, va, size));
+	if (err != VMM_OK)
+		return err;
+	vmm_pt_split(pt, va, size, gather);
+	commit(pt, va, size, change, gather);
+	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);
+	return VMM_OK;
 }
 
 int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned prot,
 	struct vmm_tlb_gather *gather)
 {
-	struct change change = {0, vmm_pt_prot_mask(pt->format)};
-	int err;
+	struct change change = {.set_prot = prot,
+		.clear_prot = VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC |
+			      VMM_PT_USER | VMM_PT_GLOBAL};
 
-	err = vmm_pt_change_check(pt, va, size);
-	if (err != VMM_OK)
-		return err;
-	err = vmm_pt_prot_encode(pt->format, prot, &change.bits);
-	if (err != VMM_OK)
-		return err;
-	err = plan(pt, va, size);
-	if (err != VMM_OK)
-		return err;
-	err = vmm_pt_reserve(pt, vmm_pt_split_count(pt, va, size));
-	if (err != VMM_OK)
-		return err;
-	vmm_pt_split(pt, va, size, gather);
-	commit(pt, va, size, &change, gather);
-	vmm_pt_note_lent(pt, va, size, gather);
-	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);
-	return VMM_OK;
+	return modify(pt, va, size, &change, gather);
+}
+
+int vmm_pt_modify(struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned set,
+	unsigned clear, struct vmm_tlb_gather *gather)
+{
+	struct change change = {
+		.set_prot = set, .clear_prot = clear, .holes = true};
+
+	if (((set | clear) & ~VMM_PT_ALL) != 0)
+		return VMM_EINVAL;
+	return modify(pt, va, size, &change, gather);
 }

@@ -19,7 +19,7 @@ if [ -z "$format" ]; then
 	exit 1
 fi
 
-files=$(find include src tests examples bench -name '*.[ch]' | sort)
+files=$(find include src model tests examples bench -name '*.[ch]' | sort)
 # shellcheck disable=SC2086 # a list of files
 if ! "$format" --dry-run -Werror $files; then
 	echo "FAIL: see above; \"$format -i FILE\" mends a file"

@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 warnings="-Wall -Wextra -Wundef -Werror -pedantic"
 targets="x86_64-unknown-elf i386-unknown-elf riscv64-unknown-elf
 	riscv32-unknown-elf"
-headers=$(cd include && echo vmm/*.h)
+headers="$(cd include && echo vmm/*.h) $(cd model/include && echo vmm_model/*.h)"
 bad=0
 
 # ISO C wants a declaration in every file.
@@ -34,7 +34,7 @@ check() { # check WHAT COMPILER [flags ...]
 	for file in "$work"/*.c; do
 		# shellcheck disable=SC2086 # a list of flags
 		if ! "$@" $warnings -ffreestanding -fsyntax-only -Iinclude \
-			"$file"; then
+			-Imodel/include "$file"; then
 			echo "FAIL $(basename "$file" .c): $what"
 			ok=0
 			bad=1

@@ -77,6 +77,15 @@ add_executable(main main.c)
 target_link_libraries(main PRIVATE vmm::vmm)
 END
 
+# The MMU model comes with it, and its example builds from there.
+project find_model <<END || bad=1
+find_package(vmm 0.1 REQUIRED)
+add_executable(main main.c)
+target_link_libraries(main PRIVATE vmm::vmm)
+add_executable(own_kernel "$root/model/examples/own_kernel.c")
+target_link_libraries(own_kernel PRIVATE vmm::mmu_model)
+END
+
 project add_subdirectory <<END || bad=1
 add_subdirectory("$root" vmm)
 add_executable(main main.c)

@@ -1,13 +1,14 @@
 #!/bin/bash
 # tidy.sh BUILD
 #
-# The library's sources pass the checks of .clang-tidy: the size limits of the
-# house and the mistakes that a tool can find. BUILD holds the compile commands.
+# The sources of the library and of the model pass the checks of .clang-tidy:
+# the size limits of the house and the mistakes that a tool can find. BUILD holds
+# the compile commands.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
 
-sources=$(find src -name '*.c' | sort)
+sources=$(find src model/src -name '*.c' | sort)
 for source in $sources; do
 	if ! grep -q "/$source\"" "$1/compile_commands.json"; then
 		echo "FAIL $source is not among the compile commands"

@@ -16,27 +16,31 @@
 struct page {
 	vmm_pa_t pa;
 	unsigned prot; /* 0: not mapped */
+	uint64_t tag;
 };
+
+/* A and D come and go with every look of this test's MMU. */
+#define STATE (VMM_PT_ACCESSED | VMM_PT_DIRTY)
 
 static struct pt_rig rig;
 static struct page model[WINDOWS][WINDOW_PAGES];
 static vmm_va_t base[WINDOWS];
 static struct vmm_tlb_frames frames[WINDOW_PAGES];
 
-static void open_windows(const struct vmm_pt_format *format)
+static void open_windows(const struct rig_machine *machine)
 {
-	uint64_t half = UINT64_C(1) << (format->va_bits - 1);
+	const struct vmm_pt_format *format = machine->base;
 	uint64_t bytes = WINDOW_PAGES * VMM_PAGE_SIZE;
 
-	rig_open(&rig, format);
+	rig_open_with(&rig, format, machine->features);
 	base[0] = 0;
-	base[1] = half - bytes;
-	base[2] = -half;
-	base[3] = UINT64_MAX - bytes + 1;
+	base[1] = rig_low_end(format) - bytes;
+	base[2] = rig_high(format);
+	base[3] = rig_last(format) - bytes + 1;
 	base[4] = VMM_GIB(1) - VMM_MIB(3);
 	for (int w = 0; w < WINDOWS; w++) {
 		for (int i = 0; i < WINDOW_PAGES; i++)
-			model[w][i].prot = 0;
+			model[w][i] = (struct page){0, 0, 0};
 	}
 }
 
@@ -48,13 +52,22 @@ static void check_page(int w, size_t i)
 	vmm_pa_t pa = 0;
 
 	for (int a = 0; a < 3; a++) {
-		bool user = (prot & VMM_PT_USER) != 0;
+		bool user = (prot & VMM_PT_USER) != 0 || rig_is_guest(rig.base);
 		bool ok = rig_mmu(&rig, va, access[a], user, &pa);
 
 		CHECK(ok == ((prot & (1u << a)) != 0));
 		if (ok)
 			CHECK_EQ(pa, model[w][i].pa + (va & 0xfff));
 	}
+	if (prot != 0) {
+		uint64_t entry = 0;
+		unsigned level = 0;
+
+		CHECK(rig_leaf(&rig, va, &entry, &level));
+		CHECK_EQ(rig_type(&rig, entry, level),
+			"mni"[(prot & VMM_PT_TYPE_MASK) >> VMM_PT_TYPE_SHIFT]);
+	}
+	CHECK_EQ(vmm_pt_tag_get(&rig.pt, va), model[w][i].tag);
 }
 
 static void check_all(void)
@@ -93,9 +106,16 @@ static size_t random_count(struct rng *rng, size_t first)
 static unsigned random_prot(struct rng *rng)
 {
 	unsigned prot = (unsigned)rng_below(rng, 32);
+	unsigned type = (unsigned)rng_below(rng, 6);
 
 	/* Legal ones only; unit_pt has the others. */
-	return (prot & 7) == 0 ? prot | VMM_PT_READ : prot;
+	if ((prot & 7) == 0 || rig.pt.format->exec_only == 0)
+		prot |= VMM_PT_READ;
+	prot &= rig.pt.format->prot_allowed;
+	/* Where types are in entries, so that they can be read back. */
+	if (type < 3 && rig.pt.format->type_mask[0] != 0)
+		prot |= type << VMM_PT_TYPE_SHIFT;
+	return prot;
 }
 
 static void random_map(struct rng *rng, int w, size_t first, size_t count)
@@ -110,7 +130,7 @@ static void random_map(struct rng *rng, int w, size_t first, size_t count)
 	if (rng_below(rng, 2) == 0)
 		pa = vmm_align_down(pa, VMM_MIB(2)) + (va & (VMM_MIB(2) - 1));
 	for (size_t i = first; i < first + count; i++)
-		conflict |= model[w][i].prot != 0;
+		conflict |= model[w][i].prot != 0 || model[w][i].tag != 0;
 	err = vmm_pt_map(&rig.pt, va, pa, count * VMM_PAGE_SIZE, prot, NULL);
 	CHECK_EQ(err, conflict ? VMM_EEXIST : VMM_OK);
 	for (size_t i = 0; err == VMM_OK && i < count; i++) {
@@ -167,18 +187,131 @@ static void random_unmap(int w, size_t first, size_t count)
 	rig_reap(&rig, &gather);
 }
 
+/* Whatever is there; the frames are those that were mapped. */
+static void random_unmap_any(int w, size_t first, size_t count)
+{
+	struct vmm_tlb_gather gather;
+	uint64_t bytes = 0;
+
+	vmm_tlb_gather_init(&gather, frames, WINDOW_PAGES);
+	CHECK_EQ(vmm_pt_unmap_any(&rig.pt, base[w] + first * VMM_PAGE_SIZE,
+			 count * VMM_PAGE_SIZE, &gather),
+		VMM_OK);
+	for (size_t run = 0; run < gather.frames_count; run++)
+		bytes += gather.frames[run].size;
+	for (size_t i = first; i < first + count; i++) {
+		bytes -= model[w][i].prot != 0 ? VMM_PAGE_SIZE : 0;
+		model[w][i] = (struct page){0, 0, 0};
+	}
+	CHECK_EQ(bytes, 0);
+	rig_reap(&rig, &gather);
+}
+
+static void random_tag(struct rng *rng, int w, size_t first, size_t count)
+{
+	vmm_va_t va = base[w] + first * VMM_PAGE_SIZE;
+	uint64_t tag = rng_below(rng, 3);
+	struct vmm_tlb_gather gather;
+	bool page = false;
+	bool any = false;
+	int err;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	for (size_t i = first; i < first + count; i++) {
+		page |= model[w][i].prot != 0;
+		any |= model[w][i].prot != 0 || model[w][i].tag != 0;
+	}
+	if (tag == 0) {
+		err = vmm_pt_untag(&rig.pt, va, count * VMM_PAGE_SIZE, &gather);
+		CHECK_EQ(err, page ? VMM_EEXIST : VMM_OK);
+	} else {
+		err = vmm_pt_tag(&rig.pt, va, count * VMM_PAGE_SIZE, tag, NULL);
+		CHECK_EQ(err, any ? VMM_EEXIST : VMM_OK);
+	}
+	for (size_t i = first; err == VMM_OK && i < first + count; i++)
+		model[w][i].tag = tag;
+	rig_reap(&rig, &gather);
+}
+
+/* As it reads back. */
+static unsigned normal(unsigned prot)
+{
+	return (prot & VMM_PT_WRITE) != 0 ? prot | VMM_PT_READ : prot;
+}
+
 static void random_protect(struct rng *rng, int w, size_t first, size_t count)
 {
 	unsigned prot = random_prot(rng);
+	unsigned type = prot & VMM_PT_TYPE_MASK;
 	bool hole = has_hole(w, first, count);
 	int err = vmm_pt_protect(&rig.pt, base[w] + first * VMM_PAGE_SIZE,
 		count * VMM_PAGE_SIZE, prot, NULL);
 
 	CHECK_EQ(err, hole ? VMM_ENOENT : VMM_OK);
-	if ((prot & VMM_PT_WRITE) != 0)
-		prot |= VMM_PT_READ;
 	for (size_t i = first; err == VMM_OK && i < first + count; i++)
-		model[w][i].prot = prot;
+		model[w][i].prot =
+			normal(prot) |
+			(type == 0 ? model[w][i].prot & VMM_PT_TYPE_MASK : 0);
+}
+
+/* Set some flags and clear some others, over holes. */
+static void random_modify(struct rng *rng, int w, size_t first, size_t count)
+{
+	unsigned set = random_prot(rng);
+	unsigned clear = (unsigned)rng_below(rng, 32);
+	bool ok = true;
+	int err;
+
+	set &= (unsigned)rng_below(rng, 32);
+	for (size_t i = first; i < first + count; i++) {
+		unsigned prot = (model[w][i].prot & ~clear) | set;
+
+		if (model[w][i].prot != 0 &&
+			((prot & 7) == 0 ||
+				((prot & 3) == 0 &&
+					rig.pt.format->exec_only == 0)))
+			ok = false;
+	}
+	err = vmm_pt_modify(&rig.pt, base[w] + first * VMM_PAGE_SIZE,
+		count * VMM_PAGE_SIZE, set, clear, NULL);
+	CHECK((err == VMM_OK) == ok);
+	for (size_t i = first; ok && i < first + count; i++) {
+		if (model[w][i].prot != 0)
+			model[w][i].prot =
+				normal((model[w][i].prot & ~clear) | set);
+	}
+}
+
+/* From one window to another, without write access. */
+static void random_copy(struct rng *rng, int w, size_t first, size_t count)
+{
+	int from = (int)rng_below(rng, WINDOWS);
+	size_t at = (size_t)rng_below(rng, WINDOW_PAGES - count + 1);
+	const struct vmm_pt_source source = {
+		&rig.pt, base[from] + at * VMM_PAGE_SIZE, VMM_PT_WRITE};
+	bool conflict = false;
+	int err;
+
+	if (from == w)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct page *old = &model[w][first + i];
+		const struct page *new = &model[from][at + i];
+
+		conflict |= (old->prot != 0 || old->tag != 0) &&
+			    (new->prot != 0 || new->tag != 0);
+	}
+	err = vmm_pt_copy(&rig.pt, base[w] + first * VMM_PAGE_SIZE,
+		count * VMM_PAGE_SIZE, &source, NULL);
+	CHECK_EQ(err, conflict ? VMM_EEXIST : VMM_OK);
+	for (size_t i = 0; err == VMM_OK && i < count; i++) {
+		const struct page *new = &model[from][at + i];
+
+		if (new->prot == 0 && new->tag == 0)
+			continue;
+		model[w][first + i] = *new;
+		model[w][first + i].prot &= ~VMM_PT_WRITE;
+	}
 }
 
 /* What next yields, page by page, is exactly the model. */
@@ -195,7 +328,7 @@ static void check_next(int w)
 		for (; i < at; i++)
 			CHECK_EQ(model[w][i].prot, 0);
 		for (; run.size > 0; run.size -= VMM_PAGE_SIZE) {
-			CHECK_EQ(model[w][i].prot, run.prot);
+			CHECK_EQ(model[w][i].prot, run.prot & ~STATE);
 			CHECK_EQ(model[w][i].pa, run.pa);
 			run.pa += VMM_PAGE_SIZE;
 			i++;
@@ -205,49 +338,77 @@ static void check_next(int w)
 		CHECK_EQ(model[w][i].prot, 0);
 }
 
-static void prune_everything(void)
+static void prune_everything(bool merge)
 {
 	struct vmm_tlb_gather gather;
+	struct vmm_pt_usage usage;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	for (int w = 0; w < WINDOWS; w++)
-		CHECK_EQ(vmm_pt_prune(&rig.pt, base[w],
-				 WINDOW_PAGES * VMM_PAGE_SIZE, &gather),
-			VMM_OK);
+	for (int w = 0; w < WINDOWS; w++) {
+		uint64_t bytes = WINDOW_PAGES * VMM_PAGE_SIZE;
+
+		if (merge)
+			CHECK_EQ(vmm_pt_merge(&rig.pt, base[w], bytes, &gather),
+				VMM_OK);
+		CHECK_EQ(
+			vmm_pt_prune(&rig.pt, base[w], bytes, &gather), VMM_OK);
+	}
+	CHECK_EQ(vmm_pt_usage(&rig.pt, &usage), VMM_OK);
+	CHECK_EQ(usage.empty, 0);
 	rig_reap(&rig, &gather);
 }
 
-static void run_script(const struct vmm_pt_format *format, uint64_t seed)
+static void random_step(struct rng *rng)
+{
+	int w = (int)rng_below(rng, WINDOWS);
+	size_t first = random_page(rng, w);
+	size_t count = random_count(rng, first);
+
+	switch (rng_below(rng, 16)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		random_map(rng, w, first, count);
+		break;
+	case 5:
+	case 6:
+		random_unmap(w, first, count);
+		break;
+	case 7:
+		random_unmap_any(w, first, count);
+		break;
+	case 8:
+	case 9:
+		random_protect(rng, w, first, count);
+		break;
+	case 10:
+		random_modify(rng, w, first, count);
+		break;
+	case 11:
+		random_tag(rng, w, first, count);
+		break;
+	case 12:
+	case 13:
+		random_copy(rng, w, first, count);
+		break;
+	default:
+		prune_everything(rng_below(rng, 2) == 0);
+		break;
+	}
+	check_next(w);
+	for (int i = 0; i < 64; i++)
+		check_page(w, (size_t)rng_below(rng, WINDOW_PAGES));
+}
+
+static void run_script(const struct rig_machine *machine, uint64_t seed)
 {
 	struct rng rng = {seed};
 
-	open_windows(format);
-	for (uint64_t op = 0; op < 400 * test_factor; op++) {
-		int w = (int)rng_below(&rng, WINDOWS);
-		size_t first = random_page(&rng, w);
-		size_t count = random_count(&rng, first);
-
-		switch (rng_below(&rng, 8)) {
-		case 0:
-		case 1:
-		case 2:
-			random_map(&rng, w, first, count);
-			break;
-		case 3:
-		case 4:
-			random_unmap(w, first, count);
-			break;
-		case 5:
-		case 6:
-			random_protect(&rng, w, first, count);
-			break;
-		default:
-			prune_everything();
-			break;
-		}
-		check_next(w);
-		for (int i = 0; i < 64; i++)
-			check_page(w, (size_t)rng_below(&rng, WINDOW_PAGES));
+	open_windows(machine);
+	for (uint64_t op = 0; op < 250 * test_factor; op++) {
+		random_step(&rng);
 		if (op % 16 == 0)
 			check_all();
 	}
@@ -257,15 +418,17 @@ static void run_script(const struct vmm_pt_format *format, uint64_t seed)
 		for (size_t i = 0; i < WINDOW_PAGES; i++) {
 			if (model[w][i].prot != 0)
 				random_unmap(w, i, 1);
+			else
+				random_unmap_any(w, i, 1);
 		}
 	}
-	prune_everything();
+	prune_everything(false);
 	CHECK_EQ(rig.pt.table_count, 1);
 	rig_close(&rig);
 }
 
 TEST(model_pt_random_scripts)
 {
-	for (int f = 0; f < RIG_FORMATS; f++)
-		run_script(rig_formats[f], test_seed + (uint64_t)f);
+	for (int m = 0; m < RIG_MACHINES; m++)
+		run_script(&rig_machines[m], test_seed + (uint64_t)m);
 }

@@ -16,7 +16,8 @@ expect() { # expect VERDICT MODE SCRIPT: that is boot-kernel's last line
 
 	printf '#!/bin/sh\n%s\n' "$3" >"$work/qemu"
 	chmod +x "$work/qemu"
-	out=$(QEMU_SYSTEM_RISCV64=$work/qemu BOOT_TIMEOUT=2 \
+	out=$(QEMU_SYSTEM_RISCV64=$work/qemu QEMU_SYSTEM_X86_64=$work/qemu \
+		BOOT_TIMEOUT=2 \
 		"$boot" "$work/kernel.elf" "$2" -m 64M) || status=$?
 	last=$(tail -n 1 <<<"$out")
 	case $1 in
@@ -70,8 +71,17 @@ expect 'boot: sv48 FAILED (no verdict after 2 s; last line: satp written)' \
 	sleep 5 >/dev/null 2>&1 & wait'
 expect 'boot: sv48 FAILED (sv48 ok, but not powered off after 2 s)' \
 	sv48 'echo "kernel: sv48 ok"; exec sleep 30'
-expect 'boot: sv99 FAILED (no such mode; there are sv39, sv48, sv57 and widest)' \
+expect 'boot: sv99 FAILED (no such mode; there are sv39, sv48, sv57, widest, x86_64 and la57)' \
 	sv99 'echo "kernel: sv99 ok"'
+
+# The exit device of x86-64 cannot say 0, and a reset ends QEMU with it.
+expect 'boot: x86_64 ok' x86_64 'echo "kernel: x86_64 ok"; exit 33'
+expect 'boot: la57 FAILED (the kernel ran in x86_64, not in la57)' la57 \
+	'echo "kernel: x86_64 ok"; exit 33'
+expect 'boot: la57 FAILED (QEMU ended with status 0: kernel: la57 ok)' la57 \
+	'echo "kernel: la57 ok"'
+expect 'boot: la57 FAILED (frames lost: 1)' la57 \
+	'echo "kernel: FAILED: frames lost: 1"; exit 35'
 
 rm "$work/kernel.elf"
 expect "boot: sv48 FAILED (there is no kernel at $work/kernel.elf)" \

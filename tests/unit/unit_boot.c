@@ -34,9 +34,9 @@ TEST(unit_boot_tables)
 		{0xffffffc000200000, 0x80200000, 0x10000, RWX, 0},
 		{0xffffffe000000000, 0x80000000, VMM_GIB(3), RW, 0},
 	};
-	static const uint64_t tables[RIG_FORMATS] = {1, 3, 5};
+	static const uint64_t tables[RIG_SATP_FORMATS] = {1, 3, 5};
 
-	for (int f = 0; f < RIG_FORMATS; f++) {
+	for (int f = 0; f < RIG_SATP_FORMATS; f++) {
 		struct vmm_pt pt;
 		vmm_pa_t pa;
 
@@ -73,9 +73,9 @@ TEST(fault_boot_tables_runs_out)
 		{0xffffffff80000000, 0x80000000, 0x1000, RWX, 0},
 		{0xffffffc000000000, 0, VMM_GIB(8), RW, 0},
 	};
-	static const size_t needed[RIG_FORMATS] = {1, 3, 5};
+	static const size_t needed[RIG_SATP_FORMATS] = {1, 3, 5};
 
-	for (int f = 0; f < RIG_FORMATS; f++) {
+	for (int f = 0; f < RIG_SATP_FORMATS; f++) {
 		for (size_t n = 1; n <= SCRATCH; n++) {
 			struct vmm_pt pt;
 
@@ -287,7 +287,7 @@ TEST(unit_boot_map_ram_needs)
 	const struct vmm_boot_carve carve = {
 		VMM_GIB(2) + VMM_MIB(2), 0x3000, 0};
 
-	for (int f = 0; f < RIG_FORMATS; f++) {
+	for (int f = 0; f < RIG_SATP_FORMATS; f++) {
 		uint64_t tables;
 
 		rig_open(&rig, rig_formats[f]);

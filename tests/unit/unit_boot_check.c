@@ -59,7 +59,7 @@ static void check_flaw(enum vmm_boot_flaw flaw, vmm_va_t va, uint32_t level)
 
 TEST(unit_boot_check_fine)
 {
-	for (int f = 0; f < RIG_FORMATS; f++) {
+	for (int f = 0; f < RIG_SATP_FORMATS; f++) {
 		open_tables(rig_formats[f]);
 		CHECK_EQ(vmm_boot_check(&rig.pt, &state, &verdict), VMM_OK);
 		CHECK_EQ(verdict.flaw, VMM_BOOT_FINE);
@@ -137,7 +137,7 @@ TEST(unit_boot_check_flaws)
 			CODE + 0x1000},
 	};
 
-	for (int f = 0; f < RIG_FORMATS; f++) {
+	for (int f = 0; f < RIG_SATP_FORMATS; f++) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 			uint64_t *entry;
 			uint64_t old;

@@ -50,7 +50,7 @@ static uint64_t both_digest(void)
  * the owner unmaps them; the borrower's own half is its own. */
 TEST(unit_pt_share_shows_the_owners_mappings)
 {
-	for (int f = 0; f < RIG_FORMATS; f++) {
+	for (int f = 0; f < RIG_PLAIN_FORMATS; f++) {
 		struct vmm_tlb_gather gather;
 		vmm_pa_t pa;
 
