@@ -113,19 +113,34 @@ bool bench_wants(const char *workload)
 	return true;
 }
 
+static size_t whole_pages(size_t size)
+{
+	return (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
 void *bench_memory(size_t size)
 {
-	size_t room = (size + 2 * HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	char *memory = mmap(NULL, room, PROT_READ | PROT_WRITE,
+	size_t room = whole_pages(size);
+	char *memory = mmap(NULL, room + HUGE_PAGE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t skip;
 
 	if (memory == MAP_FAILED)
 		bench_fail("no memory for %zu bytes", size);
-	memory += -(uintptr_t)memory & (HUGE_PAGE - 1);
+	skip = -(uintptr_t)memory & (HUGE_PAGE - 1);
+	if (skip != 0)
+		munmap(memory, skip);
+	munmap(memory + skip + room, HUGE_PAGE - skip);
+	memory += skip;
 	/* Advice: without huge pages everybody is a little slower. */
-	(void)madvise(memory, room - HUGE_PAGE, MADV_HUGEPAGE);
+	(void)madvise(memory, room, MADV_HUGEPAGE);
 	memset(memory, 0, size);
 	return memory;
+}
+
+void bench_memory_free(void *memory, size_t size)
+{
+	munmap(memory, whole_pages(size));
 }
 
 uint64_t bench_log_uniform(struct bench_rng *rng, uint64_t max)

@@ -81,8 +81,9 @@ _Noreturn void bench_fail(const char *format, ...)
 			  #cond))
 
 /* Memory for nodes and pools: zeroed, touched, 2 MiB aligned, on huge pages if
-   the system has them. Never given back. */
+   the system has them. Give it back with its size. */
 void *bench_memory(size_t size);
+void bench_memory_free(void *memory, size_t size);
 
 /* Numbers. */
 
