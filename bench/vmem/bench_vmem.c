@@ -6,5 +6,12 @@ int main(int argc, char **argv)
 {
 	bench_open(argc, argv, "vmem");
 	vmem_trees();
+	vmem_pages();
+	vmem_churn();
+	vmem_traces();
+	vmem_lookups();
+	vmem_frag();
+	vmem_holes();
+	vmem_growth();
 	return bench_close();
 }

@@ -13,5 +13,21 @@ add_test(NAME ${VMM_TEST_PREFIX}.check_vmem_peers COMMAND check_vmem_peers)
 set_tests_properties(${VMM_TEST_PREFIX}.check_vmem_peers PROPERTIES
   LABELS "${VMM_TEST_PREFIX}" TIMEOUT 120)
 
-vmm_bench(vmem bench_vmem.c trees.c)
+vmm_bench(vmem adversaries.c bench_vmem.c churn.c frag.c growth.c lookup.c
+  pages.c script.c traces.c trees.c)
 target_link_libraries(bench_vmem PRIVATE bench_vmem_peers)
+
+# The traces as text.
+set(traces)
+foreach(trace clang gitgcmm make python)
+  set(packed ${CMAKE_CURRENT_SOURCE_DIR}/vmem/traces/${trace}.txt.gz)
+  set(text ${CMAKE_CURRENT_BINARY_DIR}/traces/${trace}.txt)
+  add_custom_command(OUTPUT ${text} DEPENDS ${packed} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -E make_directory traces
+    COMMAND sh -c "gzip -dc \"$0\" > \"$1\"" ${packed} ${text})
+  list(APPEND traces ${text})
+endforeach()
+add_custom_target(vmem_traces DEPENDS ${traces})
+add_dependencies(bench_vmem vmem_traces)
+target_compile_definitions(bench_vmem PRIVATE
+  VMEM_TRACES="${CMAKE_CURRENT_BINARY_DIR}/traces")
