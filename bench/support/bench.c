@@ -11,7 +11,7 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-struct bench_options bench_options = {.seed = 1};
+struct bench_options bench_options = {.seed = 1, .parts = 1};
 struct bench_run bench_run;
 
 void bench_progress(const char *format, ...)
@@ -43,6 +43,16 @@ static _Noreturn void usage(void)
 		"usage: bench_%s [--quick] [--seed N] [--csv FILE] [-R TEXT]\n",
 		bench_run.module);
 	exit(2);
+}
+
+static unsigned number(const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*end != '\0' || value > 1000)
+		usage();
+	return (unsigned)value;
 }
 
 static FILE *open_csv(const char *name)
@@ -78,11 +88,17 @@ void bench_open(int argc, char **argv, const char *module)
 			bench_run.filter = argv[++i];
 		else if (strcmp(argv[i], "--seed") == 0)
 			bench_options.seed = strtoull(argv[++i], &end, 0);
+		else if (strcmp(argv[i], "--part") == 0)
+			bench_options.part = number(argv[++i]);
+		else if (strcmp(argv[i], "--parts") == 0)
+			bench_options.parts = number(argv[++i]);
 		else
 			usage();
 		if (end != NULL && *end != '\0')
 			usage();
 	}
+	if (bench_options.part >= bench_options.parts)
+		usage();
 	if (bench_run.csv != NULL)
 		fputs("module,workload,contender,metric,value,unit\n",
 			bench_run.csv);
