@@ -10,10 +10,11 @@
 
 #include <stdlib.h>
 
-#define MIX_PAGES  1024
-#define CALLS	   20000u /* in a measured part that may be of any length */
-#define LARGE	   2000u  /* pages: beyond what any table of sizes covers */
-#define RISING_MAX 10000u
+#define MIX_PAGES    1024
+#define ALIGN_SHIFTS 10	    /* 1 to 512 pages */
+#define CALLS	     20000u /* in a measured part that may be of any length */
+#define LARGE	     2000u  /* pages: beyond what any table of sizes covers */
+#define RISING_MAX   10000u
 
 static uint32_t below(struct bench_rng *rng, size_t limit)
 {
@@ -46,29 +47,52 @@ static void shuffle(uint32_t *all, size_t count, struct bench_rng *rng)
 	}
 }
 
+static void mixed_op(struct vmem_script *script, struct bench_rng *rng,
+	uint32_t slot, uint32_t pages, bool aligned)
+{
+	struct vmem_op op = {slot, pages, VMEM_ALLOC, 0};
+
+	if (aligned) {
+		op.kind = VMEM_ALIGNED;
+		op.align_shift = (uint16_t)bench_below(rng, ALIGN_SHIFTS);
+	}
+	vmem_script_add(script, op);
+}
+
 /* The random calls that all others are compared with. About half of the
    regions are free ones. */
-static void make_random(struct vmem_script *script, size_t regions)
+static void make_mixed(struct vmem_script *script, size_t regions, bool aligned)
 {
 	struct bench_rng rng = {bench_options.seed};
 	size_t live = 2 * regions / 3;
+	size_t warm = live <= 100000 ? 3 * live : live;
 	uint32_t *pages = malloc(live * sizeof(*pages));
 
 	BENCH_MUST(pages != NULL);
 	for (uint32_t slot = 0; slot < live; slot++) {
 		pages[slot] = mixed(&rng);
-		vmem_script_alloc(script, slot, pages[slot]);
+		mixed_op(script, &rng, slot, pages[slot], aligned);
 	}
-	for (size_t i = 0; i < 3 * live + CALLS / 2; i++) {
+	for (size_t i = 0; i < warm + CALLS / 2; i++) {
 		uint32_t slot = below(&rng, live);
 
-		if (i == 3 * live)
+		if (i == warm)
 			vmem_script_measure(script);
 		vmem_script_free(script, slot, pages[slot]);
 		pages[slot] = mixed(&rng);
-		vmem_script_alloc(script, slot, pages[slot]);
+		mixed_op(script, &rng, slot, pages[slot], aligned);
 	}
 	free(pages);
+}
+
+static void make_random(struct vmem_script *script, size_t regions)
+{
+	make_mixed(script, regions, false);
+}
+
+static void make_random_aligned(struct vmem_script *script, size_t regions)
+{
+	make_mixed(script, regions, true);
 }
 
 /*
@@ -296,20 +320,22 @@ static void make_exhausted(struct vmem_script *script, size_t regions)
 		vmem_script_add(script, (struct vmem_op){slot, 8, VMEM_TRY, 0});
 }
 
+/* Those that others are compared with come first. */
 const struct vmem_adversary vmem_adversaries[] = {
-	{"random", make_random},
-	{"too-small", make_too_small},
-	{"too-small-large", make_too_small_large},
-	{"equal", make_equal},
-	{"equal-large", make_equal_large},
-	{"misaligned", make_misaligned_equal},
-	{"misaligned-var", make_misaligned_varied},
-	{"misaligned-large", make_misaligned_large},
-	{"ascending", make_ascending},
-	{"descending", make_descending},
-	{"both-sides", make_both_sides},
-	{"rising", make_rising},
-	{"exhausted", make_exhausted},
+	{"random", "random", make_random},
+	{"aligned", "aligned", make_random_aligned},
+	{"too-small", "random", make_too_small},
+	{"too-small-large", "random", make_too_small_large},
+	{"equal", "random", make_equal},
+	{"equal-large", "random", make_equal_large},
+	{"misaligned", "aligned", make_misaligned_equal},
+	{"misaligned-var", "aligned", make_misaligned_varied},
+	{"misaligned-large", "aligned", make_misaligned_large},
+	{"ascending", "random", make_ascending},
+	{"descending", "random", make_descending},
+	{"both-sides", "random", make_both_sides},
+	{"rising", "random", make_rising},
+	{"exhausted", "random", make_exhausted},
 };
 const size_t vmem_adversary_count =
 	sizeof(vmem_adversaries) / sizeof(vmem_adversaries[0]);

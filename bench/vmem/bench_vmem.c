@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 	vmem_lookups();
 	vmem_frag();
 	vmem_holes();
+	vmem_threads();
 	vmem_growth();
 	return bench_close();
 }

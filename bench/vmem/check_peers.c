@@ -88,6 +88,8 @@ static void check_count(void)
 	size_t holes;
 	size_t used = 0;
 
+	if (peer->parks)
+		return;
 	for (size_t i = 0; i < SLOTS; i++)
 		used += regions[i].pages != 0;
 	best_hole(1, &holes);
@@ -250,8 +252,11 @@ static void check_tree(const struct tree_peer *tree)
 
 int main(int argc, char **argv)
 {
-	static vmem_peers allocators = {
-		&vmem_tlsf, &vmem_plain, &vmem_ours_handle, &vmem_ours_address};
+	static vmem_peers allocators = {&vmem_tlsf, &vmem_plain,
+		&vmem_ours_handle, &vmem_ours_sized, &vmem_ours_address,
+		&vmem_nocache_handle, &vmem_nocache_sized,
+		&vmem_nocache_address, &vmem_windows_handle,
+		&vmem_windows_address, &vmem_bare_handle, &vmem_bare_address};
 	static const struct tree_peer *const trees[] = {
 		&tree_ours, &tree_bsd, &tree_boost, &tree_std};
 

@@ -85,10 +85,8 @@ static void follow(struct contest *contest, size_t p, const struct step *steps,
 		*token = allocate(
 			peer, state->memory, step, contest->workload->kind);
 		BENCH_MUST(*token != 0);
-		if (peer->base != NULL)
-			vmem_reach_alloc(reach,
-				peer->base(state->memory, *token),
-				bytes(step->pages));
+		vmem_reach_alloc(
+			reach, peer, state->memory, *token, bytes(step->pages));
 	}
 }
 
@@ -342,26 +340,40 @@ static void run(const struct workload *workload)
 	finish(&contest);
 }
 
-#define ALL                                                              \
-	{                                                                \
-		&vmem_floor, &vmem_tlsf, &vmem_plain, &vmem_ours_handle, \
-			&vmem_ours_address                               \
+#define PEERS                                                               \
+	&vmem_floor, &vmem_tlsf, &vmem_plain, &vmem_ours_handle,            \
+		&vmem_ours_sized, &vmem_ours_address, &vmem_nocache_handle, \
+		&vmem_nocache_sized, &vmem_nocache_address
+#define ALL                                                     \
+	{                                                       \
+		PEERS, &vmem_windows_handle, &vmem_bare_handle, \
+			&vmem_bare_address                      \
 	}
-#define BY_ADDRESS                                           \
-	{                                                    \
-		&vmem_floor, &vmem_plain, &vmem_ours_address \
+#define SOME          \
+	{             \
+		PEERS \
+	}
+#define ALIGNING                                                            \
+	{                                                                   \
+		&vmem_floor, &vmem_tlsf, &vmem_plain, &vmem_nocache_handle, \
+			&vmem_nocache_address, &vmem_bare_handle            \
+	}
+#define FIXING                                                   \
+	{                                                        \
+		&vmem_floor, &vmem_plain, &vmem_nocache_address, \
+			&vmem_bare_address                       \
 	}
 
 static const struct workload workloads[] = {
 	{"mix-100", 100, MIX_PAGES, PLAIN, 25, ALL},
 	{"mix-10k", 10000, MIX_PAGES, PLAIN, 25, ALL},
-	{"align-10k", 10000, MIX_PAGES, ALIGNED, 15, ALL},
-	{"fixed-10k", 10000, MIX_PAGES, FIXED, 15, BY_ADDRESS},
+	{"align-10k", 10000, MIX_PAGES, ALIGNED, 15, ALIGNING},
+	{"fixed-10k", 10000, MIX_PAGES, FIXED, 15, FIXING},
 };
 
 /* What takes too long for a quick run. */
 static const struct workload large[] = {
-	{"mix-1m", 1000000, MIX_PAGES, PLAIN, 9, ALL},
+	{"mix-1m", 1000000, MIX_PAGES, PLAIN, 5, SOME},
 };
 
 void vmem_churn(void)

@@ -47,7 +47,8 @@ static void make(struct vmem_script *script, size_t live)
 static void run(const char *name, size_t live, unsigned rounds)
 {
 	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_plain,
-		&vmem_ours_handle, &vmem_ours_address};
+		&vmem_ours_handle, &vmem_ours_sized, &vmem_ours_address,
+		&vmem_nocache_handle, &vmem_nocache_address};
 	struct vmem_script script = {0};
 
 	if (!bench_wants(name))
@@ -62,5 +63,5 @@ void vmem_pages(void)
 	run("page-100", 100, 25);
 	run("page-10k", 10000, 25);
 	if (!bench_options.quick)
-		run("page-1m", 1000000, 9);
+		run("page-1m", 1000000, 5);
 }

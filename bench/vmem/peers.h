@@ -29,6 +29,7 @@ extern "C" {
 /* What an arena occupies. */
 struct vmem_footprint {
 	size_t regions; /* used and free */
+	size_t used;	/* of these; parked ones as well */
 	size_t nodes;	/* bytes in nodes that are in use */
 	size_t fixed;	/* bytes beside the nodes, whatever is in use */
 };
@@ -42,6 +43,7 @@ struct vmem_footprint {
 struct vmem_peer {
 	const char *name;
 	bool best_fit; /* takes the smallest free region that fits */
+	bool parks;    /* keeps some freed regions, as if they were in use */
 	/* Bytes of memory for an arena of up to @regions used regions. */
 	size_t (*memory)(size_t regions);
 	void (*open)(void *arena, size_t memory);
@@ -51,6 +53,9 @@ struct vmem_peer {
 	/* The first address of a region. */
 	uint64_t (*base)(void *arena, uint64_t token);
 	void (*footprint)(void *arena, struct vmem_footprint *footprint_out);
+	/* One past the last used region, a parked one as well. NULL: regions
+	   that are in use are those that the caller has. */
+	uint64_t (*top)(void *arena);
 	uint64_t (*alloc_aligned)(void *arena, uint64_t size, uint64_t align);
 	/* Exactly at @base. */
 	uint64_t (*alloc_fixed)(void *arena, uint64_t base, uint64_t size);
@@ -63,8 +68,31 @@ struct vmem_peer {
 extern const struct vmem_peer vmem_floor; /* does nothing */
 extern const struct vmem_peer vmem_tlsf;  /* two-level segregated fit */
 extern const struct vmem_peer vmem_plain; /* dual tree, no speed-up */
+/* The library in its variants: see ours.c. The memory starts with its struct
+   vmm_vmem. */
 extern const struct vmem_peer vmem_ours_handle;
+extern const struct vmem_peer vmem_ours_sized;
 extern const struct vmem_peer vmem_ours_address;
+extern const struct vmem_peer vmem_nocache_handle;
+extern const struct vmem_peer vmem_nocache_sized;
+extern const struct vmem_peer vmem_nocache_address;
+extern const struct vmem_peer vmem_windows_handle;
+extern const struct vmem_peer vmem_windows_address;
+extern const struct vmem_peer vmem_bare_handle;
+extern const struct vmem_peer vmem_bare_address;
+
+/* An allocator that threads share: with a lock of the caller's, and told which
+   thread calls. */
+struct vmem_threads_peer {
+	size_t (*memory)(size_t regions);
+	void (*open)(void *arena, size_t memory, void *lock,
+		void (*acquire)(void *lock), void (*release)(void *lock));
+	uint64_t (*alloc)(void *arena, unsigned cpu, uint64_t size);
+	int (*free)(void *arena, unsigned cpu, uint64_t token, uint64_t size);
+};
+
+extern const struct vmem_threads_peer vmem_threads_handle;
+extern const struct vmem_threads_peer vmem_threads_sized;
 
 /*
  * A bare tree of 64-bit keys. Nodes are numbered; the number is what the caller

@@ -26,6 +26,7 @@ void vmem_script_add(struct vmem_script *script, struct vmem_op op)
 			script->ops, script->room * sizeof(*script->ops));
 		BENCH_MUST(script->ops != NULL);
 	}
+	script->aligns |= op.kind == VMEM_ALIGNED;
 	if (op.slot >= script->slots)
 		script->slots = op.slot + 1;
 	script->ops[script->count++] = op;
@@ -122,9 +123,9 @@ static void follow(const struct vmem_peer *peer, struct vmem_state *state,
 		if (op->kind == VMEM_FREE)
 			vmem_reach_free(reach, bytes(op));
 		BENCH_MUST(run_op(peer, state->memory, state->tokens, op) == 0);
-		if (op->kind != VMEM_FREE && *token != 0 && peer->base != NULL)
-			vmem_reach_alloc(reach,
-				peer->base(state->memory, *token), bytes(op));
+		if (op->kind != VMEM_FREE && *token != 0)
+			vmem_reach_alloc(
+				reach, peer, state->memory, *token, bytes(op));
 	}
 }
 
@@ -309,16 +310,46 @@ void vmem_script_play(const struct vmem_script *script,
 	BENCH_MUST(run_ops(peer, state, script->ops, script->count) == 0);
 }
 
-void vmem_script_count(const struct vmem_script *script,
-	const struct vmem_peer *peer, struct bench_laps *laps)
+static size_t used_of(const struct vmem_peer *peer, void *arena)
+{
+	struct vmem_footprint is;
+
+	peer->footprint(arena, &is);
+	return is.used;
+}
+
+struct vmem_cost vmem_script_cost(
+	const struct vmem_script *script, const struct vmem_peer *peer)
 {
 	struct vmem_state state;
+	struct vmem_cost cost = {0};
+	size_t used = 0;
 	int bad;
 
-	bench_laps_init(laps, call_count(script));
 	open_state(script, peer, &state);
 	bad = run_ops(peer, &state, script->ops, script->prefix);
-	bad |= count_calls(script, peer, &state, laps);
+	if (peer->parks)
+		used = used_of(peer, state.memory);
+	for (size_t i = script->prefix; i < script->count; i++) {
+		const struct vmem_op *op = &script->ops[i];
+		uint64_t start = bench_ticks();
+		double spent;
+
+		bad |= run_op(peer, state.memory, state.tokens, op);
+		spent = bench_spent(start);
+		cost.mean += spent;
+		if (peer->parks) {
+			size_t before = used;
+
+			used = used_of(peer, state.memory);
+			before = before > used ? before - used : used - before;
+			spent /= before > 1 ? (double)before : 1;
+		}
+		if (spent > cost.worst)
+			cost.worst = spent;
+	}
 	BENCH_MUST(bad == 0);
 	vmem_state_fini(&state);
+	cost.mean /= (double)(script->count - script->prefix);
+	return cost;
 }

@@ -1,7 +1,10 @@
 # The benchmark of address regions. Paths are those of bench/CMakeLists.txt.
 
+find_package(Threads REQUIRED)
+
 # The contenders of vmem are checked before they are measured.
-add_library(bench_vmem_peers STATIC vmem/floor.c vmem/ours.c vmem/plain.c
+add_library(bench_vmem_peers STATIC vmem/floor.c vmem/ours.c
+  vmem/ours_threads.c vmem/plain.c
   vmem/state.c vmem/tlsf.c vmem/tree_boost.cc vmem/tree_bsd.c vmem/tree_ours.c
   vmem/tree_std.cc)
 target_link_libraries(bench_vmem_peers PUBLIC bench_support)
@@ -13,9 +16,10 @@ add_test(NAME ${VMM_TEST_PREFIX}.check_vmem_peers COMMAND check_vmem_peers)
 set_tests_properties(${VMM_TEST_PREFIX}.check_vmem_peers PROPERTIES
   LABELS "${VMM_TEST_PREFIX}" TIMEOUT 120)
 
-vmm_bench(vmem adversaries.c bench_vmem.c churn.c frag.c growth.c lookup.c
-  pages.c script.c traces.c trees.c)
-target_link_libraries(bench_vmem PRIVATE bench_vmem_peers)
+vmm_bench(vmem adversaries.c bench_vmem.c calls.c churn.c frag.c growth.c
+  lookup.c
+  pages.c script.c threads.c traces.c trees.c)
+target_link_libraries(bench_vmem PRIVATE bench_vmem_peers Threads::Threads)
 
 # The traces as text.
 set(traces)
@@ -29,5 +33,6 @@ foreach(trace clang gitgcmm make python)
 endforeach()
 add_custom_target(vmem_traces DEPENDS ${traces})
 add_dependencies(bench_vmem vmem_traces)
+
 target_compile_definitions(bench_vmem PRIVATE
   VMEM_TRACES="${CMAKE_CURRENT_BINARY_DIR}/traces")

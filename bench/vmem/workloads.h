@@ -28,29 +28,18 @@ typedef const struct vmem_peer *const vmem_peers[VMEM_PEERS_MAX + 1];
 size_t vmem_peer_count(vmem_peers peers);
 
 /* How far the addresses in use ever reached, and what was ever needed at the
-   same time: kept by the caller, for any contender. */
+   same time: kept by the caller, for any contender. Regions that a contender
+   keeps parked are in use, too. */
 struct vmem_reach {
 	uint64_t live; /* bytes */
 	uint64_t live_peak;
 	uint64_t top_peak; /* one past the highest address, from VMEM_BASE */
 };
 
-static inline void vmem_reach_alloc(
-	struct vmem_reach *reach, uint64_t base, uint64_t size)
-{
-	uint64_t top = base - VMEM_BASE + size;
-
-	reach->live += size;
-	if (reach->live > reach->live_peak)
-		reach->live_peak = reach->live;
-	if (top > reach->top_peak)
-		reach->top_peak = top;
-}
-
-static inline void vmem_reach_free(struct vmem_reach *reach, uint64_t size)
-{
-	reach->live -= size;
-}
+/* A region was allocated, and how far does it all reach now? */
+void vmem_reach_alloc(struct vmem_reach *reach, const struct vmem_peer *peer,
+	void *arena, uint64_t token, uint64_t size);
+void vmem_reach_free(struct vmem_reach *reach, uint64_t size);
 
 /*
  * A script: what a caller does, one call after another. Sizes and alignments
@@ -77,6 +66,7 @@ struct vmem_script {
 	size_t prefix;	 /* operations before the measured ones */
 	size_t slots;	 /* their number, and so the most regions in use */
 	unsigned passes; /* of the measured part, if it ends where it starts */
+	bool aligns;	 /* has aligned requests */
 };
 
 void vmem_script_add(struct vmem_script *script, struct vmem_op op);
@@ -101,13 +91,21 @@ void vmem_script_play(const struct vmem_script *script,
 void vmem_script_run(const char *name, const struct vmem_script *script,
 	vmem_peers peers, unsigned rounds);
 
-/* The cost of each call in the measured part, once: for counting. */
-void vmem_script_count(const struct vmem_script *script,
-	const struct vmem_peer *peer, struct bench_laps *laps);
+/* What the calls of the measured part cost, in instructions; only when
+   counting. A call that moves several regions between a cache and its arena
+   counts once for each. */
+struct vmem_cost {
+	double mean;
+	double worst;
+};
+struct vmem_cost vmem_script_cost(
+	const struct vmem_script *script, const struct vmem_peer *peer);
 
 /* Scripts that are meant to find the worst case. */
 struct vmem_adversary {
 	const char *name;
+	/* The random calls that its worst is compared with. */
+	const char *baseline;
 	/* Make it for an arena of about @regions regions, used and free. */
 	void (*make)(struct vmem_script *script, size_t regions);
 };
@@ -122,6 +120,9 @@ void vmem_traces(void);
 void vmem_holes(void);
 void vmem_frag(void);
 void vmem_lookups(void);
+void vmem_threads(void);
 void vmem_growth(void);
+void vmem_text(void);
+void vmem_goals(void);
 
 #endif /* VMEM_WORKLOADS_H */
