@@ -13,6 +13,9 @@ int main(int argc, char **argv)
 	vmem_frag();
 	vmem_holes();
 	vmem_threads();
+	vmem_text();
 	vmem_growth();
+	if (!bench_options.counting)
+		vmem_goals();
 	return bench_close();
 }

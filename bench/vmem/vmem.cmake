@@ -16,9 +16,9 @@ add_test(NAME ${VMM_TEST_PREFIX}.check_vmem_peers COMMAND check_vmem_peers)
 set_tests_properties(${VMM_TEST_PREFIX}.check_vmem_peers PROPERTIES
   LABELS "${VMM_TEST_PREFIX}" TIMEOUT 120)
 
-vmm_bench(vmem adversaries.c bench_vmem.c calls.c churn.c frag.c growth.c
+vmm_bench(vmem adversaries.c bench_vmem.c calls.c churn.c frag.c goals.c growth.c
   lookup.c
-  pages.c script.c threads.c traces.c trees.c)
+  pages.c script.c text.c threads.c traces.c trees.c)
 target_link_libraries(bench_vmem PRIVATE bench_vmem_peers Threads::Threads)
 
 # The traces as text.
@@ -34,5 +34,14 @@ endforeach()
 add_custom_target(vmem_traces DEPENDS ${traces})
 add_dependencies(bench_vmem vmem_traces)
 
-target_compile_definitions(bench_vmem PRIVATE
+# The bytes of code that the module is, for rv64.
+set(module ${VMM_SOURCES})
+list(FILTER module INCLUDE REGEX "/src/(vmem|rbtree)/")
+set(text ${CMAKE_CURRENT_BINARY_DIR}/vmem_text.txt)
+add_custom_target(vmem_text BYPRODUCTS ${text} VERBATIM
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/vmem/text-size ${CMAKE_C_COMPILER}
+    ${text} ${module})
+add_dependencies(bench_vmem vmem_text)
+
+target_compile_definitions(bench_vmem PRIVATE VMEM_TEXT="${text}"
   VMEM_TRACES="${CMAKE_CURRENT_BINARY_DIR}/traces")
