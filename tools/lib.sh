@@ -35,7 +35,7 @@ packages_of() {
 	libfdt) echo libfdt-dev ;;
 	firmware) echo qemu-system-data opensbi ;;
 	ld.lld) echo lld ;;
-	llvm-nm | llvm-readelf) echo llvm ;;
+	llvm-nm | llvm-readelf | llvm-size) echo llvm ;;
 	ninja) echo ninja-build ;;
 	qemu-system-riscv64 | qemu-system-riscv32) echo qemu-system-misc ;;
 	qemu-system-x86_64) echo qemu-system-x86 ;;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Figures from a second run of this program, under the counting emulator. */
+/* Figures from further runs of this program, under the counting emulator. */
 #include "support/bench_internal.h"
 
 #include <stdlib.h>
@@ -8,13 +8,21 @@
 #include <unistd.h>
 
 #define LINE_SIZE 512
+#define PARTS_MAX 8
+
+struct part {
+	pid_t child;
+	FILE *rows;
+};
 
 /* Become the emulator that runs this program. BENCH_EMULATOR and
    BENCH_COUNTER are paths, from CMake. */
-static _Noreturn void run_counting(const char *filter, int output)
+static _Noreturn void run_counting(
+	const char *filter, unsigned part, unsigned parts, int output)
 {
 	char self[4096];
 	char seed[32];
+	char numbers[2][16];
 	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (size < 0 || dup2(output, STDOUT_FILENO) < 0)
@@ -22,10 +30,29 @@ static _Noreturn void run_counting(const char *filter, int output)
 	self[size] = '\0';
 	snprintf(seed, sizeof(seed), "%llu",
 		(unsigned long long)bench_options.seed);
+	snprintf(numbers[0], sizeof(numbers[0]), "%u", part);
+	snprintf(numbers[1], sizeof(numbers[1]), "%u", parts);
 	execl(BENCH_EMULATOR, BENCH_EMULATOR, "-plugin", BENCH_COUNTER, self,
-		"--csv", "-", "-R", filter, "--seed", seed,
+		"--csv", "-", "-R", filter, "--seed", seed, "--part",
+		numbers[0], "--parts", numbers[1],
 		bench_options.quick ? "--quick" : NULL, (char *)NULL);
 	_exit(127);
+}
+
+static struct part start(const char *filter, unsigned at, unsigned parts)
+{
+	struct part part;
+	int ends[2];
+
+	BENCH_MUST(pipe(ends) == 0);
+	part.child = fork();
+	BENCH_MUST(part.child >= 0);
+	if (part.child == 0)
+		run_counting(filter, at, parts, ends[1]);
+	close(ends[1]);
+	part.rows = fdopen(ends[0], "r");
+	BENCH_MUST(part.rows != NULL);
+	return part;
 }
 
 /* Take in one figure: module,workload,contender,metric,value,unit. */
@@ -44,34 +71,39 @@ static void adopt(char *line)
 	bench_put(field[3], strtod(field[4], NULL), field[5]);
 }
 
-void bench_adopt_counts(const char *filter)
+/* Until its output ends. A part that has nothing to do has no rows. */
+static void finish(struct part part)
 {
 	char line[LINE_SIZE];
-	int ends[2];
-	int status;
 	size_t lines = 0;
-	FILE *rows;
-	pid_t child;
+	int status;
 
-	if (bench_options.counting || !bench_wants(filter))
-		return;
-	fflush(stdout);
-	BENCH_MUST(pipe(ends) == 0);
-	child = fork();
-	BENCH_MUST(child >= 0);
-	if (child == 0)
-		run_counting(filter, ends[1]);
-	close(ends[1]);
-	rows = fdopen(ends[0], "r");
-	BENCH_MUST(rows != NULL);
-	while (fgets(line, sizeof(line), rows) != NULL)
+	while (fgets(line, sizeof(line), part.rows) != NULL)
 		if (lines++ > 0) /* the first names the fields */
 			adopt(line);
 	if (lines > 1)
 		bench_row_end();
-	fclose(rows);
-	BENCH_MUST(waitpid(child, &status, 0) == child);
-	if (status != 0 || lines < 2)
-		bench_fail("%s -plugin %s: status %#x, %zu rows",
+	fclose(part.rows);
+	BENCH_MUST(waitpid(part.child, &status, 0) == part.child);
+	if (status != 0 || lines == 0)
+		bench_fail("%s -plugin %s: status %#x, %zu lines",
 			BENCH_EMULATOR, BENCH_COUNTER, (unsigned)status, lines);
+}
+
+void bench_adopt_counts(const char *filter)
+{
+	struct part part[PARTS_MAX];
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned parts = processors > PARTS_MAX ? PARTS_MAX
+			 : processors < 1	? 1
+						: (unsigned)processors;
+
+	if (bench_options.counting || !bench_wants(filter))
+		return;
+	fflush(stdout);
+	/* Output that nobody reads yet fits the pipe, or its writer waits. */
+	for (unsigned i = 0; i < parts; i++)
+		part[i] = start(filter, i, parts);
+	for (unsigned i = 0; i < parts; i++)
+		finish(part[i]);
 }

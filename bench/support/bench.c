@@ -11,7 +11,7 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-struct bench_options bench_options = {.seed = 1};
+struct bench_options bench_options = {.seed = 1, .parts = 1};
 struct bench_run bench_run;
 
 void bench_progress(const char *format, ...)
@@ -43,6 +43,16 @@ static _Noreturn void usage(void)
 		"usage: bench_%s [--quick] [--seed N] [--csv FILE] [-R TEXT]\n",
 		bench_run.module);
 	exit(2);
+}
+
+static unsigned number(const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*end != '\0' || value > 1000)
+		usage();
+	return (unsigned)value;
 }
 
 static FILE *open_csv(const char *name)
@@ -78,11 +88,17 @@ void bench_open(int argc, char **argv, const char *module)
 			bench_run.filter = argv[++i];
 		else if (strcmp(argv[i], "--seed") == 0)
 			bench_options.seed = strtoull(argv[++i], &end, 0);
+		else if (strcmp(argv[i], "--part") == 0)
+			bench_options.part = number(argv[++i]);
+		else if (strcmp(argv[i], "--parts") == 0)
+			bench_options.parts = number(argv[++i]);
 		else
 			usage();
 		if (end != NULL && *end != '\0')
 			usage();
 	}
+	if (bench_options.part >= bench_options.parts)
+		usage();
 	if (bench_run.csv != NULL)
 		fputs("module,workload,contender,metric,value,unit\n",
 			bench_run.csv);
@@ -113,19 +129,34 @@ bool bench_wants(const char *workload)
 	return true;
 }
 
+static size_t whole_pages(size_t size)
+{
+	return (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
 void *bench_memory(size_t size)
 {
-	size_t room = (size + 2 * HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	char *memory = mmap(NULL, room, PROT_READ | PROT_WRITE,
+	size_t room = whole_pages(size);
+	char *memory = mmap(NULL, room + HUGE_PAGE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t skip;
 
 	if (memory == MAP_FAILED)
 		bench_fail("no memory for %zu bytes", size);
-	memory += -(uintptr_t)memory & (HUGE_PAGE - 1);
+	skip = -(uintptr_t)memory & (HUGE_PAGE - 1);
+	if (skip != 0)
+		munmap(memory, skip);
+	munmap(memory + skip + room, HUGE_PAGE - skip);
+	memory += skip;
 	/* Advice: without huge pages everybody is a little slower. */
-	(void)madvise(memory, room - HUGE_PAGE, MADV_HUGEPAGE);
+	(void)madvise(memory, room, MADV_HUGEPAGE);
 	memset(memory, 0, size);
 	return memory;
+}
+
+void bench_memory_free(void *memory, size_t size)
+{
+	munmap(memory, whole_pages(size));
 }
 
 uint64_t bench_log_uniform(struct bench_rng *rng, uint64_t max)

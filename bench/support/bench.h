@@ -50,6 +50,9 @@ struct bench_options {
 	uint64_t seed; /* --seed N: starts every random choice */
 	bool quick;    /* --quick: small and short, to see that all works */
 	bool counting; /* under the emulator: instructions, not time */
+	/* Counting is shared by so many runs at once; this is one of them. */
+	unsigned part;
+	unsigned parts;
 };
 extern struct bench_options bench_options;
 
@@ -81,8 +84,9 @@ _Noreturn void bench_fail(const char *format, ...)
 			  #cond))
 
 /* Memory for nodes and pools: zeroed, touched, 2 MiB aligned, on huge pages if
-   the system has them. Never given back. */
+   the system has them. Give it back with its size. */
 void *bench_memory(size_t size);
+void bench_memory_free(void *memory, size_t size);
 
 /* Numbers. */
 
@@ -139,6 +143,10 @@ static inline uint64_t bench_ticks(void)
 	return bench_ns();
 #endif
 }
+
+/* What has passed since then, in nanoseconds or instructions; reading the
+   clock is taken off. For a figure that is not taken from laps. */
+double bench_spent(uint64_t start_ticks);
 
 /* Laps. */
 
@@ -210,9 +218,16 @@ void bench_row_end(void);
  * Run this program once more under the counting emulator, with the workloads
  * whose names contain @filter, and take its rows as if they were measured
  * here. Nothing happens where they are not asked for (-R), and when counting
- * already.
+ * already. Noise does not matter to counts: on several processors, as many
+ * such runs share the work. A program says which part is whose: number @i of
+ * some thing is counted only where bench_is_mine(i).
  */
 void bench_adopt_counts(const char *filter);
+
+static inline bool bench_is_mine(size_t i)
+{
+	return i % bench_options.parts == bench_options.part;
+}
 
 /*
  * Goals: a figure, or a ratio of two, and the limit that was promised. They are

@@ -92,11 +92,16 @@ void bench_laps_round(struct bench_laps *laps)
 	end_round(laps);
 }
 
-static double worth(uint32_t ticks)
+static double worth(uint64_t ticks)
 {
 	double net = (double)ticks - overhead_ticks;
 
 	return net > 0 ? net * tick_ns : 0;
+}
+
+double bench_spent(uint64_t start_ticks)
+{
+	return worth(bench_ticks() - start_ticks);
 }
 
 /* The laps of a round that has not been ended count as well. */

@@ -123,7 +123,7 @@ void bench_row_end(void)
 {
 	BENCH_MUST(figure_count > row_start);
 	if (bench_run.lines)
-		printf("%-5s %-16s %-20s", bench_run.module, row_workload,
+		printf("%-4s %-20s %-18s", bench_run.module, row_workload,
 			row_contender);
 	for (size_t i = row_start; i < figure_count; i++) {
 		const struct figure *figure = &figures[i];
@@ -218,7 +218,7 @@ void bench_report_goals(void)
 		bool met = goal->least ? goal->measured >= goal->limit
 				       : goal->measured <= goal->limit;
 
-		printf("goal %-36s %9.3f %s%.3f %s\n", goal->name,
+		printf("goal %-40s %9.3f %s%.3f %s\n", goal->name,
 			goal->measured, goal->least ? ">=" : "", goal->limit,
 			met ? "met" : "missed");
 		met_count += met;

@@ -1,7 +1,8 @@
 # table.awk: the CSV of a benchmark as tables in Markdown.
 #
-# Workloads whose rows have the same figures share a table; each table has a
-# row for each workload and contender and a column for each figure.
+# Workloads whose rows have the same figures share a table, as do those that only
+# lack the last ones of them. Each table has a row for each workload and
+# contender and a column for each figure.
 BEGIN {
 	FS = ","
 }
@@ -41,8 +42,14 @@ NR == 1 {
 	cells[rows] = cells[rows] " | " show($5, $6)
 }
 END {
+	# The shapes that no other one continues are tables.
 	for (i = 1; i <= rows; i++) {
-		if (!(shape[i] in seen)) {
+		whole = 1
+		for (k = 1; k <= rows; k++)
+			if (shape[k] != shape[i] &&
+			    index(shape[k] FS, shape[i] FS) == 1)
+				whole = 0
+		if (whole && !(shape[i] in seen)) {
 			seen[shape[i]] = 1
 			order[++shapes] = shape[i]
 		}
@@ -54,12 +61,18 @@ END {
 			print ""
 		print "| workload | contender | " head " |"
 		rule = "|---|---|"
-		while (count-- > 0)
+		for (k = 0; k < count; k++)
 			rule = rule "---:|"
 		print rule
-		for (i = 1; i <= rows; i++)
-			if (shape[i] == order[s])
-				print "| " workload[i] " | " contender[i] \
-					cells[i] " |"
+		for (i = 1; i <= rows; i++) {
+			if (done[i] || index(order[s] FS, shape[i] FS) != 1)
+				continue
+			done[i] = 1
+			line = "| " workload[i] " | " contender[i] cells[i]
+			have = gsub(FS, FS, shape[i])
+			for (k = have; k < count; k++)
+				line = line " | "
+			print line " |"
+		}
 	}
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # format.sh
 #
-# Every C file has the layout that .clang-format gives it. Versions of
+# Every C and C++ file has the layout that .clang-format gives it. Versions of
 # clang-format differ in small ways; 14, which is Debian 12's, decides.
 set -eu
 export LC_ALL=C
@@ -19,7 +19,8 @@ if [ -z "$format" ]; then
 	exit 1
 fi
 
-files=$(find include src model tests examples bench -name '*.[ch]' | sort)
+files=$(find include src model tests examples bench -name '*.[ch]' -o \
+	-name '*.cc' | sort)
 # shellcheck disable=SC2086 # a list of files
 if ! "$format" --dry-run -Werror $files; then
 	echo "FAIL: see above; \"$format -i FILE\" mends a file"
