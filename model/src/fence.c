@@ -22,6 +22,9 @@
 bool mmu_fence_takes(const struct fence *fence, const struct held *held)
 {
 	const struct space *space = held->space;
+	const bool after = fence->epoch > held->until;
+	const bool leaf = after ? held->leaf_after : held->leaf;
+	const bool global = after ? held->global_after : held->global;
 
 	if (fence->stage != space->stage || fence->covers == 0)
 		return false;
@@ -33,14 +36,14 @@ bool mmu_fence_takes(const struct fence *fence, const struct held *held)
 		if (space->stage == STAGE_TWO) {
 			if (fence->vmid != space->vmid)
 				return false;
-		} else if (held->global ? !fence->globals
-					: fence->asid != space->asid) {
+		} else if (global ? !fence->globals
+				  : fence->asid != space->asid) {
 			return false;
 		}
 	}
 	if (!fence->by_va)
 		return true;
-	if (!held->leaf && !fence->path)
+	if (!leaf && !fence->path)
 		return fence->tables;
 	return held->va <= fence->va && fence->va <= held->last;
 }
@@ -107,7 +110,7 @@ void mmu_hold(const struct hart *hart, const struct held *held,
 /* Does the fence take all that a space could have left behind? */
 static bool takes_all(const struct fence *fence, const struct space *space)
 {
-	struct held held = {.space = space, .global = true};
+	struct held held = {.space = space, .global = true, .until = FOREVER};
 
 	if (fence->by_va || !mmu_fence_takes(fence, &held))
 		return false;

@@ -23,7 +23,7 @@ struct vmm_mmu *vmm_mmu_new(const struct vmm_mmu_config *config)
 	mmu->config = *config;
 	mmu->epoch = 1;
 	mmu->rng = config->seed;
-	mmu->trim_at = 4096;
+	mmu->trim_at = 256;
 	mmu->harts = mmu_alloc(config->harts, sizeof(*mmu->harts));
 	for (unsigned i = 0; i < config->harts; i++)
 		mmu->harts[i].pge = (config->features & VMM_MMU_PGE) != 0;

@@ -70,17 +70,20 @@ static void classify(const struct search *search, const struct node *node,
 	held->leaf = entry->kind != ENTRY_TABLE &&
 		     (entry->kind == ENTRY_LEAF || node->level == 0 || lenient);
 	held->global = entry->g;
+	held->leaf_after = held->leaf;
+	held->global_after = held->global;
+	held->until = segment->span.last;
 	/* What x86-64 takes and orders depends on what is held alone. */
 	if (node->space->format->x86 || segment->ended_by == NO_CHANGE)
 		return;
 	mmu_decode(node->space->format, search->mmu->config.features,
 		node->level, search->mmu->changes.item[segment->ended_by].to,
 		&next);
-	held->global = held->global || next.g;
+	held->global_after = held->global || next.g;
 	if (next.kind == ENTRY_TABLE && !lenient)
-		held->leaf = false;
+		held->leaf_after = false;
 	else if (next.kind == ENTRY_LEAF && entry->kind != ENTRY_TABLE)
-		held->leaf = true;
+		held->leaf_after = true;
 }
 
 /*
@@ -159,11 +162,10 @@ static void look_value(struct search *search, const struct look *at,
 		goto out;
 	classify(search, node, &entry, segment, &held);
 	held.last = held.va + (mmu_span(&entry, node->level) - 1);
-	held.until = segment->span.last;
 	look.now = at->now && segment->ended_by == NO_CHANGE;
 	if (look.blame.change == NO_CHANGE)
-		look.blame = (struct blame){
-			segment->ended_by, node->level, held.leaf, held.global};
+		look.blame = (struct blame){segment->ended_by, node->level,
+			held.leaf_after, held.global_after};
 	if (cacheable(search, &look, &entry, segment))
 		mmu_hold(search->hart, &held, &loaded, &kept);
 	else if (look.now)

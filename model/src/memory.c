@@ -207,6 +207,9 @@ void mmu_trim(struct vmm_mmu *mmu)
 		moved[i] = kept;
 		changes->item[kept++] = change;
 	}
+	/* A link to one that is gone would show. */
+	memset(&changes->item[kept], 0xa5,
+		(changes->count - kept) * sizeof(*changes->item));
 	changes->count = kept;
 	for (size_t i = 0; i < mmu->pages.count; i++) {
 		uint32_t *last = mmu->pages.item[i]->last;
@@ -217,5 +220,5 @@ void mmu_trim(struct vmm_mmu *mmu)
 		}
 	}
 	free(moved);
-	mmu->trim_at = changes->count * 2 + 4096;
+	mmu->trim_at = changes->count * 2 + 256;
 }

@@ -293,6 +293,9 @@ struct held {
 	const struct space *space;
 	bool leaf;
 	bool global;
+	/* The same to fences that came after it was replaced in memory. */
+	bool leaf_after;
+	bool global_after;
 	uint64_t va;
 	uint64_t last;	/* last address that it stands for */
 	uint64_t until; /* the last epoch in which memory had the value */

@@ -42,11 +42,12 @@ static enum vmm_mmu_why why_not(
 		return VMM_MMU_WHY_NONE;
 	wider.by_va = false;
 	if (!mmu_fence_takes(&wider, held))
-		return held->global && held->space->stage != STAGE_TWO &&
+		return held->global_after && held->space->stage != STAGE_TWO &&
 				       fence->by_asid
 			       ? VMM_MMU_WHY_NOT_GLOBAL
 			       : VMM_MMU_WHY_OTHER_SPACE;
-	if (!held->leaf && held->va <= fence->va && fence->va <= held->last)
+	if (!held->leaf_after && held->va <= fence->va &&
+		fence->va <= held->last)
 		return VMM_MMU_WHY_LEAF_ONLY;
 	return VMM_MMU_WHY_OTHER_ADDRESS;
 }
@@ -106,7 +107,7 @@ static void explain(const struct vmm_mmu *mmu, unsigned number,
 	for (size_t i = 0; i < mmu->harts[number].pending.count; i++) {
 		struct fence fence = mmu->harts[number].pending.item[i];
 
-		fence.covers = FOREVER;
+		fence.epoch = fence.covers = FOREVER;
 		if (mmu_fence_takes(&fence, held))
 			suggest(report, VMM_MMU_WHY_UNFINISHED, &fence, number);
 	}
@@ -119,8 +120,8 @@ void mmu_report_candidate(const struct vmm_mmu *mmu, unsigned hart,
 		mmu_space_active(&mmu->harts[hart], c->space->stage);
 	const struct change *change;
 	struct held held = {.space = c->space,
-		.leaf = c->blame.leaf,
-		.global = c->blame.global || c->entry.g};
+		.leaf_after = c->blame.leaf,
+		.global_after = c->blame.global || c->entry.g};
 
 	report->hart = hart;
 	report->entry = c->raw;
