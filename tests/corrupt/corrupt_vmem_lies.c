@@ -11,7 +11,7 @@
 #define NODES 24
 
 static struct vmm_vmem arena;
-static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
 
 static void expect_corrupt(void)
 {
@@ -120,7 +120,7 @@ TEST(corrupt_vmem_lie_held_in_part)
 /* I6: two runs whose members are in order, but not one after the other. */
 TEST(corrupt_vmem_lie_runs_out_of_order)
 {
-	static uint64_t many[VMM_VMEM_NODES_SIZE(200) / 8];
+	static _Alignas(16) uint64_t many[VMM_VMEM_NODES_SIZE(200) / 8];
 	struct vmm_rb_node *first;
 	struct vmm_rb_node *second;
 	struct vmm_rb_node stand_in;

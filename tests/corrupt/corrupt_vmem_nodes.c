@@ -2,7 +2,7 @@
 /* The checker of arenas: broken counters, chunks and spare nodes. */
 #include "support/vmem_corrupt.h"
 
-static uint64_t more[VMM_VMEM_NODES_SIZE(4) / 8];
+static _Alignas(16) uint64_t more[VMM_VMEM_NODES_SIZE(4) / 8];
 
 static void break_counter(size_t *count)
 {

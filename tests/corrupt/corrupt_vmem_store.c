@@ -7,7 +7,7 @@
 #define USED  100
 #define NODES VMM_VMEM_NODES_FOR(2 * USED + 10)
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
 
 /* With all there is; with bins alone; with nothing. */
 static const struct vmem_config all = {true, true, 32};

@@ -24,7 +24,7 @@
 #define LENGTH_BINS 6
 #endif
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
 static struct vmm_vmem_region embedded[LENGTH + 1];
 
 /* The number of the region a page belongs to, 0 for a free page. */

@@ -13,7 +13,7 @@
 #define NODES_MAX 80
 
 static struct vmm_vmem arena;
-static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
 
 static uint64_t digest(void)
 {

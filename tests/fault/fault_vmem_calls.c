@@ -11,11 +11,11 @@
 
 #define NODES_MAX 80
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
 static size_t node_count;
 
 static struct vmm_vmem parent;
-static uint64_t parent_memory[VMM_VMEM_NODES_SIZE(16) / 8];
+static _Alignas(16) uint64_t parent_memory[VMM_VMEM_NODES_SIZE(16) / 8];
 
 static struct vmm_vmem_region embedded;
 
@@ -375,12 +375,11 @@ TEST(fault_vmem_alloc_import_every_supply)
 	for (unsigned i = 0; i < VMEM_CONFIGS * 12; i++) {
 		size_t spare = i / 2 % 6;
 		bool full = i & 1;
+		const unsigned more = full ? VMM_VMEM_RUN_MAX - 4 : 3;
 		int err;
 
 		open_parent();
-		build(&vmem_configs[i / 12],
-			7 + (full ? VMM_VMEM_RUN_MAX - 4 : 3) * 2 + spare,
-			full ? VMM_VMEM_RUN_MAX - 4 : 3);
+		build(&vmem_configs[i / 12], 7 + 2 * more + spare, more);
 		CHECK_EQ(vmm_vmem_spare(&arena), spare);
 		err = alloc_import(0);
 		/* Marker, free region, used region; a run for the marker. */

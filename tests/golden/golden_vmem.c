@@ -9,8 +9,8 @@
 
 static struct vmm_vmem arena;
 static struct vmm_vmem parent;
-static uint64_t memory[VMM_VMEM_NODES_SIZE(60) / 8];
-static uint64_t parent_memory[VMM_VMEM_NODES_SIZE(8) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(60) / 8];
+static _Alignas(16) uint64_t parent_memory[VMM_VMEM_NODES_SIZE(8) / 8];
 static char buffer[16384];
 
 static void build(void)

@@ -19,7 +19,8 @@
 #define STEPS 30000
 #endif
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(MODEL_SEGS)) / 8];
+static _Alignas(16) uint64_t
+	memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(MODEL_SEGS)) / 8];
 static size_t node_count;
 static struct driver driver;
 

@@ -29,7 +29,8 @@ struct live {
 	uint64_t size;
 };
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(PAGES)) / 8];
+static _Alignas(
+	16) uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(PAGES)) / 8];
 static struct vmm_vmem_cache caches[CACHES];
 static unsigned char had[PAGES];
 static struct live lives[LIVE];

@@ -16,7 +16,8 @@
 #define SLOTS	64
 #define STEPS	200000
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(PAGES)) / 8];
+static _Alignas(
+	16) uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(PAGES)) / 8];
 static struct vmm_vmem_cache caches[THREADS];
 static uint32_t mutex;
 

@@ -12,7 +12,7 @@
 
 #define NODES 24
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
 
 /* Each test runs in every configuration of these. */
 static unsigned config;

@@ -8,7 +8,7 @@
 #define BASE UINT64_C(0xffffffc000000000)
 
 static struct vmm_vmem arena;
-static uint64_t memory[VMM_VMEM_NODES_SIZE(400) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(400) / 8];
 
 static void open_arena(vmm_va_t base, uint64_t size)
 {
@@ -176,7 +176,7 @@ TEST(unit_vmem_free_errors)
 TEST(unit_vmem_free_region)
 {
 	static struct vmm_vmem other;
-	static uint64_t other_memory[VMM_VMEM_NODES_SIZE(4) / 8];
+	static _Alignas(16) uint64_t other_memory[VMM_VMEM_NODES_SIZE(4) / 8];
 	const struct vmm_vmem_request request = {.size = PAGE};
 	const struct vmm_vmem_region *region;
 	uint64_t before;

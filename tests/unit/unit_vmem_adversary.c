@@ -14,7 +14,7 @@
 #define MANY 100000
 #endif
 
-static uint64_t
+static _Alignas(16) uint64_t
 	memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(2 * MANY + 40)) / 8];
 
 static void open_arena(unsigned config)

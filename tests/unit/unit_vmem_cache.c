@@ -6,7 +6,8 @@
 
 #define BASE UINT64_C(0xffffffc000000000)
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(3000)) / 8];
+static _Alignas(
+	16) uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(3000)) / 8];
 static struct vmm_vmem_cache cache;
 static struct vmm_vmem_cache other;
 

@@ -24,7 +24,7 @@
 #define NODES_MAX VMM_VMEM_NODES_FOR(2 * EQUALS_MAX + 16)
 
 static struct vmm_vmem arena;
-static uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES_MAX) / 8];
 
 static void open_arena(size_t nodes)
 {
@@ -210,7 +210,7 @@ TEST(unit_vmem_free_all)
  */
 TEST(unit_vmem_reserve)
 {
-	static uint64_t page[512];
+	static _Alignas(16) uint64_t page[512];
 	struct vmm_vmem_request refill = {
 		.size = PAGE, .flags = VMM_VMEM_USE_RESERVE};
 	const struct vmm_vmem_region *region;

@@ -6,9 +6,9 @@
 
 #define BASE UINT64_C(0xffffffc000000000)
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(200) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(200) / 8];
 static struct vmm_vmem parent;
-static uint64_t parent_memory[VMM_VMEM_NODES_SIZE(200) / 8];
+static _Alignas(16) uint64_t parent_memory[VMM_VMEM_NODES_SIZE(200) / 8];
 static const struct vmem_config plain;
 
 static void open_both(uint64_t quantum, uint64_t parent_quantum)
@@ -231,7 +231,7 @@ TEST(unit_vmem_nest_quanta)
 TEST(unit_vmem_nest_three_levels)
 {
 	static struct vmm_vmem low;
-	static uint64_t low_memory[VMM_VMEM_NODES_SIZE(20) / 8];
+	static _Alignas(16) uint64_t low_memory[VMM_VMEM_NODES_SIZE(20) / 8];
 	const struct vmm_vmem_request request = {.size = PAGE};
 	const struct vmm_vmem_request segment = {.size = 64 * PAGE};
 	const struct vmm_vmem_region *region;

@@ -9,7 +9,7 @@
 #define PLACES_MAX 64
 #define DRAWS	   200 /* for each unit of weight */
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(40) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(40) / 8];
 
 static const struct vmem_config plain;
 

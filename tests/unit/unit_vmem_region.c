@@ -4,7 +4,7 @@
 
 #define BASE UINT64_C(0xffffffc000000000)
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(200) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(200) / 8];
 static unsigned config;
 #define EACH_CONFIG for (config = 0; config < VMEM_CONFIGS; config++)
 

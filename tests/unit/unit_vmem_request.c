@@ -4,7 +4,7 @@
 
 #define BASE UINT64_C(0xffffffc000000000)
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(300) / 8];
+static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(300) / 8];
 
 static const struct vmem_config plain;
 static const struct vmem_config bins = {true, false, 0};

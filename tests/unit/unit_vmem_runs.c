@@ -13,7 +13,8 @@
 #define COUNT 2000
 #endif
 
-static uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(3 * COUNT)) / 8];
+static _Alignas(16)
+	uint64_t memory[VMM_VMEM_NODES_SIZE(VMM_VMEM_NODES_FOR(3 * COUNT)) / 8];
 
 static void open_arena(unsigned config)
 {
