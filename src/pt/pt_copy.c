@@ -158,7 +158,8 @@ static int copy_piece(struct copy *copy, struct vmm_pt_look *look, bool write,
 	return copy_entries(copy, look->entry, entries, write, gather);
 }
 
-static int pass(struct copy *copy, bool write, struct vmm_tlb_gather *gather)
+static VMM_RARE int pass(
+	struct copy *copy, bool write, struct vmm_tlb_gather *gather)
 {
 	int err = VMM_OK;
 

@@ -176,36 +176,8 @@ struct vmm_pt_point {
 
 /*
  * The entry for @va: walk from the root down to a table at level @stop, or to
- * the first entry that does not point to a table.
- *
- * The bits of @va that index the tables below the root are moved to the top of
- * a word, from where they come out level by level. In line for the one use
- * where a call is too much.
+ * the first entry that does not point to a table. See pt_look.c.
  */
-static VMM_ALWAYS_INLINE struct vmm_pt_point vmm_pt_walk_inline(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t stop)
-{
-	const struct vmm_pt_format *format = pt->format;
-	const uint64_t valid = format->valid;
-	const uint64_t mask = valid | format->leaf_mask;
-	uint64_t level = format->levels - 1u;
-	uint64_t *entry = vmm_pt_table(pt, pt->root) +
-			  ((va >> format->root_shift) & format->root_mask);
-	uint64_t indices = va << (64 - format->root_shift);
-
-	while (level > stop) {
-		uint64_t value = vmm_pt_load(entry);
-
-		if ((value & mask) != valid)
-			break;
-		entry = vmm_pt_table(pt, vmm_pt_entry_pa(format, value)) +
-			(indices >> (64 - VMM_PT_INDEX_BITS));
-		indices <<= VMM_PT_INDEX_BITS;
-		level--;
-	}
-	return (struct vmm_pt_point){entry, level};
-}
-
 struct vmm_pt_point vmm_pt_walk(
 	const struct vmm_pt *pt, vmm_va_t va, uint64_t stop);
 

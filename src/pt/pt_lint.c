@@ -195,16 +195,18 @@ uint64_t vmm_pt_lint(const struct vmm_pt *pt, uint64_t tables_max,
 	uint64_t wrong = 0;
 
 	vmm_pt_walker_init(&walker, pt);
-	do {
-		while (vmm_pt_walker_next(&walker)) {
-			if (!lint_entry(&walker, sink, &wrong))
-				continue;
-			if (tables++ == tables_max) {
-				vmm_text_str(sink, "more tables than asked\n");
-				return wrong + 1;
-			}
-			vmm_pt_walker_enter(&walker);
+	for (;;) {
+		if (!vmm_pt_walker_next(&walker)) {
+			if (!vmm_pt_walker_leave(&walker))
+				return wrong;
+			continue;
 		}
-	} while (vmm_pt_walker_leave(&walker));
-	return wrong;
+		if (!lint_entry(&walker, sink, &wrong))
+			continue;
+		if (tables++ == tables_max) {
+			vmm_text_str(sink, "more tables than asked\n");
+			return wrong + 1;
+		}
+		vmm_pt_walker_enter(&walker);
+	}
 }

@@ -62,10 +62,31 @@ unsigned vmm_pt_fit(uint64_t where, uint64_t size, unsigned max)
 	return level;
 }
 
-struct vmm_pt_point vmm_pt_walk(
+/*
+ * The bits of @va that index the tables below the root are moved to the top of
+ * a word, from where they come out level by level.
+ */
+VMM_NOINLINE struct vmm_pt_point vmm_pt_walk(
 	const struct vmm_pt *pt, vmm_va_t va, uint64_t stop)
 {
-	return vmm_pt_walk_inline(pt, va, stop);
+	const struct vmm_pt_format *format = pt->format;
+	const uint64_t valid = format->valid;
+	const uint64_t mask = valid | format->leaf_mask;
+	uint64_t level = format->levels - 1u;
+	uint64_t *entry = vmm_pt_root_entry(pt, va);
+	uint64_t indices = va << (64 - format->root_shift);
+
+	while (level > stop) {
+		uint64_t value = vmm_pt_load(entry);
+
+		if ((value & mask) != valid)
+			break;
+		entry = vmm_pt_table(pt, vmm_pt_entry_pa(format, value)) +
+			(indices >> (64 - VMM_PT_INDEX_BITS));
+		indices <<= VMM_PT_INDEX_BITS;
+		level--;
+	}
+	return (struct vmm_pt_point){entry, level};
 }
 
 bool vmm_pt_is_bound(const struct vmm_pt *pt, const struct vmm_pt_look *look)
@@ -100,7 +121,7 @@ static void find(const struct vmm_pt *pt, vmm_va_t va, unsigned stop,
 			!vmm_pt_is_table(pt->format, look->value, look->level))
 			return;
 	}
-	point = vmm_pt_walk_inline(pt, va, stop);
+	point = vmm_pt_walk(pt, va, stop);
 	look->entry = point.entry;
 	look->value = vmm_pt_load(point.entry);
 	look->level = (unsigned)point.level;
