@@ -22,7 +22,7 @@ static struct vmm_vmem_cache caches[THREADS];
 static uint32_t mutex;
 
 /* 1: somebody has the page. */
-static uint8_t had[PAGES];
+static uint32_t had[PAGES]; /* a word each: RISC-V exchanges no bytes */
 /* Regions on their way: by address and size in pages, or by handle. */
 static uint64_t slots[SLOTS];
 static bool by_handle;
@@ -44,7 +44,7 @@ static void release(void *ctx)
 
 static const struct vmm_lock lock = {acquire, release, &mutex};
 
-static void have(vmm_va_t base, uint64_t pages, uint8_t now)
+static void have(vmm_va_t base, uint64_t pages, uint32_t now)
 {
 	for (uint64_t i = 0; i < pages; i++)
 		CHECK_EQ(__atomic_exchange_n(
