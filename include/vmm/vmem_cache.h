@@ -61,10 +61,10 @@ enum {
 
 /* How many regions of @quanta are parked at most. */
 #define VMM_VMEM_CACHE_DEPTH(quanta) \
-	((quanta) <= 4 ? 32u : (quanta) <= 16 ? 16u : (quanta) <= 64 ? 8u : 8u)
+	((quanta) <= 4 ? 32u : (quanta) <= 16 ? 16u : 8u)
 
 /* The sum of it over all sizes. */
-#define VMM_VMEM_CACHE_PLACES (4 * 32 + 12 * 16 + 48 * 8 + 192 * 8)
+#define VMM_VMEM_CACHE_PLACES (4 * 32 + 12 * 16 + 240 * 8)
 
 /* The parked regions of one size: a stack in the cache's places. */
 struct vmm_vmem_stack {

@@ -297,7 +297,7 @@ static struct vmm_vmem_run *first_run(
 	struct vmm_rb_node *node = vmm_rb_first(&arena->used);
 	struct vmm_vmem_run *run = node != NULL ? vmm_vmem_of_run(node) : NULL;
 
-	if (first_is_full(arena))
+	if (run == NULL || run->count == VMM_VMEM_RUN_MAX)
 		return run_new(arena, run, BEFORE, marker);
 	run->first = marker;
 	run->base = marker->base;
