@@ -91,7 +91,7 @@ void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum);
  * vmm_vmem_donate() - Give memory for nodes.
  * @arena:  The arena.
  * @memory: Any alignment.
- * @size:   Bytes; VMM_VMEM_NODES_SIZE(n) of aligned memory holds n nodes. A
+ * @size:   Bytes; VMM_VMEM_NODES_SIZE(n) aligned to 16 bytes hold n nodes. A
  *          page of 4096 bytes holds 36.
  *
  * Ownership: the memory belongs to the arena until vmm_vmem_take_back().

@@ -74,7 +74,7 @@ struct vmm_vmem_stack {
 	uint16_t zero;
 };
 
-/* A cache; 14 KiB. The caller's to place, the library's to read and write. */
+/* A cache; 20 KiB. The caller's to place, the library's to read and write. */
 struct vmm_vmem_cache {
 	struct vmm_vmem *arena;
 	const struct vmm_lock *lock;
@@ -179,7 +179,7 @@ static inline bool vmm_vmem_cache_push(
  * @size:     Bytes, not 0; rounded up to the quantum.
  * @base_out: Receives the region's first address.
  *
- * Cost:   O(1) from the cache; else as up to VMM_VMEM_CACHE_DEPTH / 4 calls of
+ * Cost:   O(1) from the cache; else as up to VMM_VMEM_CACHE_DEPTH / 8 calls of
  *         vmm_vmem_alloc(), and before failing a drain.
  * Return: VMM_OK, or as vmm_vmem_alloc()
  */
