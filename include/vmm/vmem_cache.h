@@ -117,7 +117,7 @@ void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
  */
 void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift);
 #define VMM_VMEM_CACHE_SHIFT 5
-#define VMM_VMEM_CACHE_LEAST 2048
+#define VMM_VMEM_CACHE_LEAST 1024
 
 /**
  * vmm_vmem_cache_drain() - Free all parked regions to the arena.
