@@ -19,8 +19,10 @@
 #define KEYS	  4096u
 #define NODES	  500u
 
-/* Who has a page: a slot and 1, or 0. */
+/* Who has a page: a slot and 1, or 0; and one past the last that anybody ever
+   had. */
 static uint16_t map[MAP_PAGES];
+static size_t map_end;
 
 struct region {
 	uint64_t token;
@@ -43,11 +45,13 @@ static void paint(const struct region *region, uint16_t from, uint16_t to)
 
 	BENCH_MUST(region->base % PAGE_SIZE == 0);
 	BENCH_MUST(region->base >= VMEM_BASE);
-	BENCH_MUST(page + region->pages <= MAP_PAGES);
+	BENCH_MUST(page + region->pages < MAP_PAGES);
 	for (size_t i = page; i < page + region->pages; i++) {
 		BENCH_MUST(map[i] == from);
 		map[i] = to;
 	}
+	if (page + region->pages > map_end)
+		map_end = page + region->pages;
 }
 
 /* The free pages around a page; the last hole has no end. */
@@ -57,9 +61,9 @@ static size_t hole_at(size_t page)
 
 	while (first > 0 && map[first - 1] == 0)
 		first--;
-	while (page < MAP_PAGES && map[page] == 0)
+	while (page < map_end && map[page] == 0)
 		page++;
-	return page == MAP_PAGES ? SIZE_MAX : page - first;
+	return page >= map_end ? SIZE_MAX : page - first;
 }
 
 /* The smallest hole that has room, and the number of all holes. */
@@ -68,7 +72,7 @@ static size_t best_hole(size_t pages, size_t *count_out)
 	size_t best = SIZE_MAX;
 	size_t count = 0;
 
-	for (size_t i = 0; i < MAP_PAGES; i++) {
+	for (size_t i = 0; i <= map_end; i++) {
 		size_t hole;
 
 		if (map[i] != 0 || (i > 0 && map[i - 1] == 0))
@@ -197,6 +201,7 @@ static void check_allocator(const struct vmem_peer *of)
 	printf("%s: ", peer->name);
 	fflush(stdout);
 	memset(map, 0, sizeof(map));
+	map_end = 0;
 	arena = bench_memory(size);
 	peer->open(arena, size);
 	for (size_t i = 0; i < CALLS; i++) {
