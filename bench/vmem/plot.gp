@@ -38,8 +38,8 @@ set logscale y
 set yrange [1:2000]
 set key outside top center horizontal
 set ylabel "ns per call"
-set xlabel "single pages, of 1 to 1024 pages: by the number of live regions; \
-and traces of programs"
+set xlabel "page: single pages, mix: 1 to 1024 pages, by the number of live \
+regions; traces of programs"
 set title "Allocate and free: mean of a call, less is better" font ",16"
 plot for [i=1:7] \
 	rows(word("tlsf/handle ours/handle ours/sized ours/address \
