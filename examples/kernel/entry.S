@@ -53,9 +53,10 @@ stuck:
 	j	stuck
 
 /*
- * OpenSBI 1.1, which is Debian 12's, tells a hart to start before it notes where:
- * one that looks in between comes here, like the first. Harts are started one
- * by one, so the kernel knows who it is.
+ * With OpenSBI 1.1, which is Debian 12's, a hart that is being started has been
+ * seen to come in here, like the first, instead of where it was told to: as if
+ * it had been woken before that was noted. Harts are started one by one, so the
+ * kernel knows who it is.
  */
 start_again:
 	lla	t0, hart_starting
