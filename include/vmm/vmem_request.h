@@ -95,11 +95,11 @@ struct vmm_vmem_request {
  * Best fit, without a policy: of the free regions that are large enough for
  * the size and the guards, the smallest are tried in ascending order, as many
  * as VMM_VMEM_PROBES allows, with bins one of each size; then the smallest that
- * holds a place wherever it begins, by being larger by the alignment. The first that has a
- * place is taken. Inside, the place is the first one; in one of those tried,
- * the one that ends with the region if the first is not at its start. If there
- * is a window and all these failed, the search goes on as with
- * VMM_VMEM_FIRST_FIT.
+ * holds a place wherever it begins, by being larger by the alignment. The first
+ * that has a place is taken. Inside, the place is the first one; in a region too
+ * small to hold one for certain, the one that ends with the region if the first
+ * is not at its start. If there is a window and all these failed, the search
+ * goes on as with VMM_VMEM_FIRST_FIT.
  *
  * VMM_VMEM_FIRST_FIT, VMM_VMEM_LAST_FIT: the lowest, or the highest, place.
  * VMM_VMEM_NEXT_FIT: the lowest behind the end of the region that was last

@@ -84,6 +84,13 @@ static inline struct vmm_vmem_region *vmm_vmem_member_after(
 	return after->state == VMM_VMEM_FREE ? after->link[AFTER] : after;
 }
 
+static inline struct vmm_vmem_region *vmm_vmem_member_step(
+	const struct vmm_vmem_region *member, unsigned dir)
+{
+	return dir == AFTER ? vmm_vmem_member_after(member)
+			    : vmm_vmem_member_before(member);
+}
+
 /* Nodes: a region or a run, whichever is larger. */
 union vmm_vmem_slot {
 	struct vmm_vmem_region region;

@@ -227,8 +227,6 @@ struct vmm_vmem_run *vmm_vmem_run_cut(struct vmm_vmem *arena,
 	/* The new one is in the chain, but no member yet. */
 	for (next = run->first; i < VMM_VMEM_RUN_MAX / 2; i += next != region)
 		next = vmm_vmem_member_after(next);
-	if (next == region)
-		next = vmm_vmem_member_after(next);
 	upper = run_new(arena, run, AFTER, next);
 	for (i = 0; i < VMM_VMEM_RUN_MAX / 2; i++) {
 		if (next == region)
@@ -381,13 +379,6 @@ struct vmm_vmem_region *vmm_vmem_run_end(
 	return member;
 }
 
-static struct vmm_vmem_region *step(
-	struct vmm_vmem_region *member, unsigned dir)
-{
-	return dir == AFTER ? vmm_vmem_member_after(member)
-			    : vmm_vmem_member_before(member);
-}
-
 struct vmm_vmem_region *vmm_vmem_used_seek(
 	struct vmm_vmem_region *member, unsigned dir)
 {
@@ -399,7 +390,7 @@ struct vmm_vmem_region *vmm_vmem_used_seek(
 	if (run->used != 0) {
 		while (member->state == VMM_VMEM_SPAN &&
 			member->as.span.run == run)
-			member = step(member, dir);
+			member = vmm_vmem_member_step(member, dir);
 		if (member->state == VMM_VMEM_USED)
 			return member;
 		if (member->state == VMM_VMEM_HEAD)
@@ -410,7 +401,7 @@ struct vmm_vmem_region *vmm_vmem_used_seek(
 		return NULL;
 	member = vmm_vmem_run_end(run, !dir);
 	while (member->state != VMM_VMEM_USED)
-		member = step(member, dir);
+		member = vmm_vmem_member_step(member, dir);
 	return member;
 }
 

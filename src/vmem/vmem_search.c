@@ -25,13 +25,6 @@ static struct vmm_vmem_region *behind(
 	return region;
 }
 
-static struct vmm_vmem_region *step(
-	struct vmm_vmem_region *member, unsigned dir)
-{
-	return dir == AFTER ? vmm_vmem_member_after(member)
-			    : vmm_vmem_member_before(member);
-}
-
 /* From @member on, in its run, the first gap of @size whose base is ahead. */
 static struct vmm_vmem_region *run_scan(struct vmm_vmem_region *member,
 	vmm_va_t addr, unsigned dir, uint64_t size)
@@ -44,7 +37,7 @@ static struct vmm_vmem_region *run_scan(struct vmm_vmem_region *member,
 		if (region != NULL && (dir == AFTER ? region->base >= addr
 						    : region->base <= addr))
 			return region;
-		member = step(member, dir);
+		member = vmm_vmem_member_step(member, dir);
 	} while (member->state != VMM_VMEM_HEAD && member->as.used.run == run);
 	return NULL;
 }
