@@ -8,8 +8,9 @@
  * merges, prunes and harvests; pt_bytes.h reads and writes another space.
  *
  * A table object holds its format (Sv39, Sv48, Sv57, their guest stages and
- * x86-64: data, not code; all live in one build), the address of its root, and the offset at which table pages
- * can be reached, so the same code runs before and after paging is on. Ranges
+ * x86-64: data, not code; all live in one build), the address of its root, and
+ * the offset at which table pages can be reached, so the same code runs before
+ * and after paging is on. Ranges
  * are mapped with the largest leaves that fit; a superpage that is changed in
  * part is split first.
  *
