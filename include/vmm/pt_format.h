@@ -99,10 +99,12 @@ struct vmm_pt_format {
 	uint8_t half_bits;	/* va_bits - sign_extended: of half the space */
 	uint8_t root_shift;	/* va >> this is the root's index, and more */
 	uint16_t root_mask;	/* the index alone */
-	uint64_t pa_mask;	/* entry bits that hold the address */
-	uint64_t valid;		/* entry is valid if these are set */
-	uint64_t leaf_mask;	/* above level 0, a leaf if any of these is */
-	uint64_t table_bits;	/* all non-address bits of a table entry */
+	uint64_t va_bias;    /* a virtual address is canonical if it is less */
+	uint64_t va_limit;   /* than va_limit, once va_bias is added */
+	uint64_t pa_mask;    /* entry bits that hold the address */
+	uint64_t valid;	     /* entry is valid if these are set */
+	uint64_t leaf_mask;  /* above level 0, a leaf if any of these is */
+	uint64_t table_bits; /* all non-address bits of a table entry */
 	uint64_t table_ignored; /* bits of a table entry that hardware may
 				   set by itself (x86-64: A) */
 	uint64_t leaf_bits[2];	/* bits of every leaf */
@@ -117,6 +119,11 @@ struct vmm_pt_format {
 	uint64_t lent;	       /* other tables use the entry too */
 	uint64_t type_mask[2]; /* bits that hold the memory type */
 	uint64_t type[2][VMM_PT_TYPES];
+	/* For walks, what the bits above come to. */
+	uint64_t table_mask;   /* a table's, if of these an entry has valid */
+	uint64_t own_mask;     /* the same, and in the root not shared */
+	uint64_t special_mask; /* a leaf that is not a plain 4 KiB page, if it
+				  has any of these */
 	unsigned prot_allowed; /* VMM_PT_... flags that can be expressed */
 	struct vmm_pt_prot_bits prot[VMM_PT_PROT_COUNT];
 };
@@ -179,10 +186,7 @@ VMM_NODISCARD int vmm_pt_format_init(struct vmm_pt_format *format,
 static inline bool vmm_pt_canonical(
 	const struct vmm_pt_format *format, vmm_va_t va)
 {
-	/* The bits that have to agree: all 0, or all 1 where those are signs. */
-	uint64_t upper = (uint64_t)((int64_t)va >> format->half_bits);
-
-	return upper + format->sign_extended <= format->sign_extended;
+	return va + format->va_bias < format->va_limit;
 }
 
 /* Size in bytes of a leaf at @level. */

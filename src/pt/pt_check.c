@@ -47,20 +47,15 @@ static VMM_RARE bool leaf_entry_ok(
 static bool group_ok(const struct vmm_pt_walker *w)
 {
 	const struct vmm_pt_format *format = w->pt->format;
-	const uint64_t *table = vmm_pt_table(w->pt, w->path[w->level].pa);
 	uint64_t before;
-	uint64_t entry;
 
-	if (w->level > 0 || format->napot == 0 ||
-		w->index % VMM_PT_NAPOT_ENTRIES == 0)
+	if (w->index % VMM_PT_NAPOT_ENTRIES == 0)
 		return true;
-	before = vmm_pt_load(&table[w->index - 1]);
-	/* An entry that is not valid has no size. */
-	if (!vmm_pt_is_valid(format, before))
-		before = 0;
-	entry = vmm_pt_is_valid(format, w->entry) ? w->entry : 0;
-	return ((before | entry) & format->napot) == 0 ||
-	       ((before ^ entry) & ~format->tracked) == 0;
+	before = vmm_pt_load(
+		vmm_pt_table(w->pt, w->path[w->level].pa) + w->index - 1);
+	return (!vmm_pt_is_napot(format, before, w->level) &&
+		       !vmm_pt_is_napot(format, w->entry, w->level)) ||
+	       ((before ^ w->entry) & ~format->tracked) == 0;
 }
 
 /* I3: what is not valid is 0 or a tag. */
@@ -70,17 +65,6 @@ static bool absent_entry_ok(const struct vmm_pt_format *format, uint64_t entry)
 
 	return entry == 0 || (tag != 0 && tag <= VMM_PT_TAG_MAX &&
 				     entry == vmm_pt_tag_make(format, tag));
-}
-
-/* I2: what was borrowed is not lent on, and is a table's or a leaf's entry. */
-static bool borrowed_entry_ok(const struct vmm_pt *pt, uint64_t entry)
-{
-	uint64_t plain = entry & ~pt->format->borrowed;
-	unsigned level = vmm_pt_root_level(pt);
-
-	return vmm_pt_is_table(pt->format, plain, level)
-		       ? table_entry_ok(pt, plain)
-		       : leaf_entry_ok(pt->format, plain, level);
 }
 
 /* I4: the spare list is as long as it says, and ends in 0: no loop does. */
@@ -102,6 +86,8 @@ static bool entry_ok(struct vmm_pt_walker *w, struct vmm_pt_usage *usage)
 	const struct vmm_pt *pt = w->pt;
 	const struct vmm_pt_format *format = pt->format;
 	uint64_t entry = w->entry;
+	uint64_t mark = 0;
+	bool table;
 
 	if (!group_ok(w))
 		return false;
@@ -109,22 +95,24 @@ static bool entry_ok(struct vmm_pt_walker *w, struct vmm_pt_usage *usage)
 		usage->tags += entry != 0 ? 1u : 0u;
 		return absent_entry_ok(format, entry);
 	}
-	/* In the root the marks are the library's own. */
-	if (w->level == vmm_pt_root_level(pt)) {
-		if (vmm_pt_is_borrowed(format, entry)) {
-			usage->borrowed++;
-			return borrowed_entry_ok(pt, entry);
-		}
-		entry &= ~format->lent;
-	}
-	if (!vmm_pt_is_table(format, entry, w->level)) {
+	/* In the root, one of the marks is the library's own. */
+	if (w->level == vmm_pt_root_level(pt))
+		mark = (entry & format->borrowed) != 0 ? format->borrowed
+						       : format->lent;
+	entry &= ~mark;
+	table = vmm_pt_is_table(format, entry, w->level);
+	if (!(table ? table_entry_ok(pt, entry)
+		    : leaf_entry_ok(format, entry, w->level)))
+		return false;
+	if (mark != 0 && mark != format->lent) {
+		usage->borrowed++;
+	} else if (table) {
+		vmm_pt_walker_enter(w);
+		return ++usage->tables <= pt->table_count;
+	} else {
 		usage->leaves[w->level]++;
 		usage->size += vmm_pt_leaf_size(w->level);
-		return leaf_entry_ok(format, entry, w->level);
 	}
-	if (!table_entry_ok(pt, entry) || ++usage->tables > pt->table_count)
-		return false;
-	vmm_pt_walker_enter(w);
 	return true;
 }
 

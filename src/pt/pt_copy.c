@@ -20,9 +20,8 @@
 
 struct copy {
 	struct vmm_pt *pt;
-	vmm_va_t va; /* of the next piece */
-	struct vmm_pt_source source;
-	uint64_t size; /* left */
+	vmm_va_t shift; /* from an address in the source to the new one */
+	unsigned clear;
 	/* Bits of a leaf at level 0, and what becomes of them. */
 	uint64_t from;
 	uint64_t to;
@@ -33,17 +32,28 @@ struct copy {
 	const vmm_va_t *after;
 };
 
+/* The bits of a leaf that is one at @level in @from. */
+static VMM_RARE VMM_NOINLINE int recode(const struct copy *copy,
+	const struct vmm_pt_format *from, uint64_t entry, unsigned level,
+	struct vmm_pt_leaf_bits *bits_out)
+{
+	return vmm_pt_prot_encode(copy->pt->format,
+		vmm_pt_prot_decode(from, entry, level) & ~copy->clear,
+		bits_out);
+}
+
 /* What is to be mapped for a run. */
 static int make_rest(const struct copy *copy, const struct vmm_pt_look *look,
 	struct vmm_pt_rest *rest)
 {
-	const struct vmm_pt_format *from = copy->source.pt->format;
+	const struct vmm_pt_format *from = look->pt->format;
 	const struct vmm_pt_format *to = copy->pt->format;
-	unsigned prot;
+	int err;
 
-	rest->va = copy->va;
-	rest->pa = 0;
+	rest->va = look->va + copy->shift;
+	rest->pa = rest->va;
 	rest->size = look->size;
+	rest->top = vmm_pt_root_level(copy->pt);
 	rest->note = 0;
 	rest->tag = 0;
 	if (look->kind == VMM_PT_TAG) {
@@ -51,67 +61,67 @@ static int make_rest(const struct copy *copy, const struct vmm_pt_look *look,
 			vmm_pt_tag_make(to, vmm_pt_tag_of(from, look->value));
 		return VMM_OK;
 	}
-	prot = vmm_pt_prot_decode(from, look->value, look->level) &
-	       ~copy->source.clear;
 	rest->pa = look->pa;
-	rest->note = (prot & VMM_PT_GLOBAL) != 0 ? VMM_TLB_GLOBAL : 0;
+	rest->top = to->leaf_level_max;
 	if (vmm_range_last(look->pa, look->size) >> to->pa_bits != 0)
 		return VMM_ERANGE;
-	return vmm_pt_prot_encode(to, prot, &rest->bits);
+	err = recode(copy, from, look->value, look->level, &rest->bits);
+	if (err == VMM_OK)
+		rest->note = vmm_pt_global_note(to, rest->bits.at[0]);
+	return err;
 }
 
 /* An entry of level 0 as the copy has it; formats are the same. */
-static int convert(struct copy *copy, uint64_t entry, uint64_t *entry_out)
+static int convert(struct copy *copy, uint64_t *entry)
 {
 	const struct vmm_pt_format *format = copy->pt->format;
-	struct vmm_pt_leaf_bits bits;
-	int err;
+	uint64_t kind = *entry & ~format->pa_mask;
 
-	*entry_out = entry;
-	if (!vmm_pt_is_valid(format, entry))
+	if (!vmm_pt_is_valid(format, *entry))
 		return VMM_OK;
-	if ((entry & ~format->pa_mask) != copy->from) {
-		err = vmm_pt_prot_encode(format,
-			vmm_pt_prot_decode(format, entry, 0) &
-				~copy->source.clear,
-			&bits);
+	if (kind != copy->from) {
+		struct vmm_pt_leaf_bits bits;
+		int err = recode(copy, format, *entry, 0, &bits);
+
 		if (err != VMM_OK)
 			return err;
-		copy->from = entry & ~format->pa_mask;
+		copy->from = kind;
 		copy->to = bits.at[0];
 	}
-	*entry_out = (entry & format->pa_mask) | copy->to;
+	*entry = (*entry & format->pa_mask) | copy->to;
 	return VMM_OK;
 }
 
-/* The other pages of a piece: @count entries from @from on, first excluded. */
-static int copy_entries(struct copy *copy, const uint64_t *from, uint64_t count,
-	bool write, struct vmm_tlb_gather *gather)
+/* The other pages of a piece: @count entries from @look on, first excluded. */
+static int copy_entries(struct copy *copy, const struct vmm_pt_look *look,
+	uint64_t count, bool write, struct vmm_tlb_gather *gather)
 {
-	struct vmm_pt_point point = vmm_pt_walk(copy->pt, copy->va, 0);
-	uint32_t flags = vmm_pt_lent_note(
-		copy->pt, vmm_pt_load(vmm_pt_root_entry(copy->pt, copy->va)));
+	vmm_va_t va = look->va + copy->shift;
+	struct vmm_pt_look to;
+	uint32_t flags;
 
+	vmm_pt_look(&to, copy->pt, va, VMM_PAGE_SIZE);
+	flags = to.note;
 	for (uint64_t i = 1; i < count; i++) {
-		uint64_t entry = vmm_pt_load(&from[i]);
+		uint64_t entry = vmm_pt_load(&look->entry[i]);
 		int err;
 
 		if (entry == 0)
 			continue;
-		err = convert(copy, entry, &entry);
+		err = convert(copy, &entry);
 		if (err != VMM_OK)
 			return err;
-		copy->last = copy->va + i * VMM_PAGE_SIZE;
+		copy->last = va + i * VMM_PAGE_SIZE;
 		/* Where the plan finds no table, nothing is in the way. */
 		if (write)
-			vmm_pt_store(&point.entry[i], entry);
-		else if (point.level == 0 && vmm_pt_load(&point.entry[i]) != 0)
+			vmm_pt_store(&to.entry[i], entry);
+		else if (to.level == 0 && vmm_pt_load(&to.entry[i]) != 0)
 			return VMM_EEXIST;
 		flags |= vmm_pt_global_note(copy->pt->format, entry);
 	}
 	if (write && count > 1)
-		vmm_tlb_note(gather, copy->va, count * VMM_PAGE_SIZE,
-			VMM_PAGE_SHIFT, flags);
+		vmm_tlb_note(gather, va, count * VMM_PAGE_SIZE, VMM_PAGE_SHIFT,
+			flags);
 	return VMM_OK;
 }
 
@@ -119,86 +129,69 @@ static int copy_entries(struct copy *copy, const uint64_t *from, uint64_t count,
 static uint64_t piece_entries(
 	const struct copy *copy, const struct vmm_pt_look *look)
 {
-	uint64_t size = vmm_pt_rest(copy->source.va, 1);
+	uint64_t source = vmm_pt_rest(look->va, 1);
+	uint64_t new = vmm_pt_rest(look->va + copy->shift, 1);
+	uint64_t size = look->rest;
 
-	if (look->level > 0 || copy->pt->format != copy->source.pt->format ||
+	if (look->level > 0 || copy->pt->format != look->pt->format ||
 		copy->pt->format->napot != 0)
 		return 0;
-	size = size < copy->size ? size : copy->size;
-	size = size < vmm_pt_rest(copy->va, 1) ? size
-					       : vmm_pt_rest(copy->va, 1);
-	return size >> VMM_PAGE_SHIFT;
+	size = size < source ? size : source;
+	return (size < new ? size : new) >> VMM_PAGE_SHIFT;
 }
 
 static int copy_piece(struct copy *copy, struct vmm_pt_look *look, bool write,
 	struct vmm_tlb_gather *gather)
 {
 	uint64_t entries = piece_entries(copy, look);
-	struct vmm_pt_look first;
 	struct vmm_pt_rest rest;
-	uint64_t tables;
+	uint64_t tables = 0;
 	int err;
 
 	if (entries > 0)
 		look->size = VMM_PAGE_SIZE;
 	err = make_rest(copy, look, &rest);
-	if (err == VMM_OK && write) {
-		vmm_pt_look(copy->pt, rest.va, rest.size, 0, &first);
-		vmm_pt_map_commit(copy->pt, rest, first, gather);
-	} else if (err == VMM_OK) {
-		err = vmm_pt_map_plan(
-			copy->pt, &rest, copy->after, &first, &tables);
-		copy->tables += err == VMM_OK ? tables : 0;
-	}
+	if (err == VMM_OK && !write)
+		err = vmm_pt_map_plan(copy->pt, &rest, copy->after, &tables);
+	copy->tables += tables;
 	copy->last = vmm_range_last(rest.va, rest.size);
+	if (err == VMM_OK && write)
+		vmm_pt_map_commit(copy->pt, &rest, gather);
 	copy->after = &copy->last;
 	if (err != VMM_OK || entries == 0)
 		return err;
+	/* The next run is not where this one ends. */
 	look->size = entries << VMM_PAGE_SHIFT;
-	return copy_entries(copy, look->entry, entries, write, gather);
-}
-
-static VMM_RARE int pass(
-	struct copy *copy, bool write, struct vmm_tlb_gather *gather)
-{
-	int err = VMM_OK;
-
-	while (err == VMM_OK && copy->size > 0) {
-		struct vmm_pt_look look;
-
-		vmm_pt_look(
-			copy->source.pt, copy->source.va, copy->size, 0, &look);
-		if (look.kind != VMM_PT_ABSENT)
-			err = copy_piece(copy, &look, write, gather);
-		copy->va += look.size;
-		copy->source.va += look.size;
-		copy->size -= look.size;
-	}
-	return err;
+	look->left = 0;
+	return copy_entries(copy, look, entries, write, gather);
 }
 
 VMM_RARE int vmm_pt_copy(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	const struct vmm_pt_source *source, struct vmm_tlb_gather *gather)
 {
-	struct copy copy = {pt, va, *source, size, 0, 0, 0, 0, NULL};
-	struct copy again = copy;
-	int err;
+	struct copy copy = {
+		pt, va - source->va, source->clear, 0, 0, 0, 0, NULL};
+	int err = vmm_pt_range_check(pt, va, size, VMM_PAGE_SIZE);
 
-	err = vmm_pt_range_check(pt, va, size, VMM_PAGE_SIZE);
 	if (err == VMM_OK)
 		err = vmm_pt_range_check(
 			source->pt, source->va, size, VMM_PAGE_SIZE);
-	if (err != VMM_OK)
-		return err;
-	if (pt == source->pt && vmm_range_overlaps(va, size, source->va, size))
-		return VMM_EINVAL;
-	err = pass(&copy, false, NULL);
-	if (err == VMM_OK)
-		err = vmm_pt_reserve(pt, copy.tables);
-	if (err != VMM_OK)
-		return err;
-	err = pass(&again, true, gather);
-	VMM_ASSERT(err == VMM_OK);
+	if (err == VMM_OK && pt == source->pt &&
+		vmm_range_overlaps(va, size, source->va, size))
+		err = VMM_EINVAL;
+	for (unsigned pass = 0; pass < 2 && err == VMM_OK; pass++) {
+		struct vmm_pt_look look;
+
+		if (pass > 0)
+			err = vmm_pt_reserve(pt, copy.tables);
+		vmm_pt_look_start(&look, source->pt, source->va, size, 0);
+		while (err == VMM_OK && vmm_pt_look_next(&look)) {
+			if (look.kind == VMM_PT_ABSENT)
+				continue;
+			err = copy_piece(&copy, &look, pass > 0, gather);
+			VMM_ASSERT(pass == 0 || err == VMM_OK);
+		}
+	}
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);
-	return VMM_OK;
+	return err;
 }

@@ -39,14 +39,15 @@ static void step(struct vmm_pt_cursor *cursor, uint64_t size)
 		cursor->va += size;
 }
 
-/* What a run means, without where it is. */
-static VMM_RARE VMM_NOINLINE void describe(const struct vmm_pt_format *format,
-	const struct vmm_pt_look *look, vmm_va_t va, struct vmm_pt_run *run)
+static VMM_RARE VMM_NOINLINE void describe(
+	const struct vmm_pt_look *look, struct vmm_pt_run *run)
 {
-	run->va = va;
+	const struct vmm_pt_format *format = look->pt->format;
+
+	run->va = look->va;
 	run->size = look->size;
 	run->level = look->level;
-	run->shift = vmm_pt_shift(look->level);
+	run->shift = look->shift;
 	run->pa = 0;
 	run->prot = 0;
 	run->tag = 0;
@@ -60,79 +61,59 @@ static VMM_RARE VMM_NOINLINE void describe(const struct vmm_pt_format *format,
 		run->shift = VMM_PT_NAPOT_SHIFT;
 }
 
-/* Does @next go on where @run ends, and say the same? */
+/* Does @next, which comes after @run, say the same? */
 static bool continues(
 	const struct vmm_pt_run *run, const struct vmm_pt_run *next)
 {
 	if (run->tag != 0)
 		return run->tag == next->tag;
-	if (run->level != next->level || run->shift != next->shift ||
-		run->prot != next->prot)
-		return false;
-	return run->pa + run->size == next->pa;
+	return run->level == next->level && run->shift == next->shift &&
+	       run->prot == next->prot && run->pa + run->size == next->pa;
 }
 
 VMM_RARE bool vmm_pt_next(const struct vmm_pt *pt, struct vmm_pt_cursor *cursor,
 	struct vmm_pt_run *run_out)
 {
-	struct vmm_pt_run run = {0, 0, 0, 0, 0, 0, 0};
-	struct vmm_pt_look look;
+	bool found = false;
 	uint64_t size;
 
-	look.left = 0;
-	while ((size = cursor_size(pt->format, cursor)) > 0) {
-		struct vmm_pt_run next;
+	/* A run ends with the half of the addresses that it lies in. */
+	while (!found && (size = cursor_size(pt->format, cursor)) > 0) {
+		struct vmm_pt_look look;
 
-		vmm_pt_look_on(pt, cursor->va, size, 0, &look);
-		if (look.kind == VMM_PT_LEAF ||
-			(look.kind == VMM_PT_TAG && cursor->tags)) {
-			describe(pt->format, &look, cursor->va, &next);
-			if (run.size == 0)
-				run = next;
-			else if (run.va + run.size == next.va &&
-				 continues(&run, &next))
-				run.size += next.size;
-			else
-				break;
-		} else if (run.size != 0) {
-			break;
+		vmm_pt_look_start(&look, pt, cursor->va, size, 0);
+		while (vmm_pt_look_next(&look)) {
+			struct vmm_pt_run next;
+
+			if (look.kind == VMM_PT_LEAF ||
+				(look.kind == VMM_PT_TAG && cursor->tags)) {
+				describe(&look, found ? &next : run_out);
+				if (found && !continues(run_out, &next))
+					return true;
+				if (found)
+					run_out->size += next.size;
+				found = true;
+			} else if (found) {
+				return true;
+			}
+			step(cursor, look.size);
 		}
-		step(cursor, look.size);
 	}
-	if (run.size == 0)
-		return false;
-	*run_out = run;
-	return true;
-}
-
-/* Take flags out of entries; returns what any of them had. */
-static uint64_t take_bits(uint64_t *entry, unsigned count, uint64_t bits)
-{
-	uint64_t seen = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		seen |= vmm_pt_load(&entry[i]);
-	if ((seen & bits) == 0)
-		return 0;
-	for (unsigned i = 0; i < count; i++)
-		seen |= __atomic_fetch_and(&entry[i], ~bits, __ATOMIC_RELAXED);
-	return seen;
+	return found;
 }
 
 /* Widen a run to the whole of its leaves; 16 entries may be one. */
-static void widen(const struct vmm_pt_format *format, struct vmm_pt_look *look,
-	vmm_va_t *va)
+static void widen(struct vmm_pt_look *look)
 {
-	uint64_t inside =
-		*va & (vmm_pt_leaf_span(format, look->value, look->level) - 1);
+	uint64_t inside = look->va & (look->span - 1);
 
-	*va -= inside;
+	look->va -= inside;
 	look->pa -= inside;
-	if (vmm_pt_is_napot(format, look->value, look->level)) {
+	if (vmm_pt_is_napot(look->pt->format, look->value, look->level)) {
 		look->entry -= inside >> VMM_PAGE_SHIFT;
 		look->count = VMM_PT_NAPOT_ENTRIES;
 	}
-	look->size = (uint64_t)look->count << vmm_pt_shift(look->level);
+	look->size = (uint64_t)look->count << look->shift;
 }
 
 VMM_RARE bool vmm_pt_harvest(struct vmm_pt *pt, struct vmm_pt_cursor *cursor,
@@ -149,26 +130,22 @@ VMM_RARE bool vmm_pt_harvest(struct vmm_pt *pt, struct vmm_pt_cursor *cursor,
 		bits |= format->prot[VMM_PT_DIRTY_INDEX].set;
 	while ((size = cursor_size(format, cursor)) > 0) {
 		struct vmm_pt_look look;
-		vmm_va_t va = cursor->va;
 		uint64_t seen = 0;
 
-		vmm_pt_look(pt, va, size, 0, &look);
-		if (look.kind == VMM_PT_LEAF && !vmm_pt_is_bound(pt, &look)) {
-			widen(format, &look, &va);
-			seen = take_bits(look.entry, look.count, bits);
+		vmm_pt_look(&look, pt, cursor->va, size);
+		if (look.kind == VMM_PT_LEAF && !look.bound) {
+			widen(&look);
+			seen = vmm_pt_take_bits(look.entry, look.count, bits);
 		}
-		step(cursor, va + look.size - cursor->va);
+		step(cursor, look.va + look.size - cursor->va);
 		if (seen == 0)
 			continue;
 		look.value |= seen & format->tracked;
-		describe(format, &look, va, run_out);
-		vmm_tlb_note(gather, va, look.size, vmm_pt_shift(look.level),
-			VMM_TLB_VALID |
-				((run_out->prot & flags & VMM_PT_DIRTY) != 0
-						? VMM_TLB_RESTRICT
-						: 0) |
-				vmm_pt_global_note(format, look.value) |
-				vmm_pt_lent_note(pt, look.root));
+		describe(&look, run_out);
+		look.note |= VMM_TLB_VALID;
+		if ((run_out->prot & flags & VMM_PT_DIRTY) != 0)
+			look.note |= VMM_TLB_RESTRICT;
+		vmm_tlb_note(gather, look.va, look.size, look.shift, look.note);
 		return true;
 	}
 	return false;

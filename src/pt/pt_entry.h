@@ -65,11 +65,10 @@ static inline unsigned vmm_pt_entries(const struct vmm_pt *pt, unsigned level)
 					      : VMM_PT_ENTRIES;
 }
 
-static inline unsigned vmm_pt_index(
-	const struct vmm_pt *pt, vmm_va_t va, unsigned level)
+/* The index of @va in a table below the root; in a root of 512 as well. */
+static inline unsigned vmm_pt_index(vmm_va_t va, unsigned level)
 {
-	return (unsigned)(va >> vmm_pt_shift(level)) &
-	       (vmm_pt_entries(pt, level) - 1);
+	return (unsigned)(va >> vmm_pt_shift(level)) & (VMM_PT_ENTRIES - 1);
 }
 
 static inline bool vmm_pt_is_valid(
@@ -99,13 +98,6 @@ static inline bool vmm_pt_is_borrowed(
 {
 	return vmm_pt_is_valid(format, entry) &&
 	       (entry & format->borrowed) != 0;
-}
-
-/* Do other tables use this root entry too? */
-static inline bool vmm_pt_is_lent(
-	const struct vmm_pt_format *format, uint64_t entry)
-{
-	return vmm_pt_is_valid(format, entry) && (entry & format->lent) != 0;
 }
 
 /* One of the 16 entries of a leaf of 64 KiB. */
@@ -168,34 +160,68 @@ static inline uint64_t *vmm_pt_root_entry(const struct vmm_pt *pt, vmm_va_t va)
 	       ((va >> pt->format->root_shift) & pt->format->root_mask);
 }
 
-/* Where a walk has come to. */
-struct vmm_pt_point {
-	uint64_t *entry;
-	uint64_t level; /* of the table that it is in */
-};
+/*
+ * The bits of @va that index the tables below the root, at the top of a word,
+ * from where they come out level by level.
+ */
+static inline uint64_t vmm_pt_indices(const struct vmm_pt *pt, vmm_va_t va)
+{
+	return va << (64 - pt->format->root_shift);
+}
 
 /*
- * The entry for @va: walk from the root down to a table at level @stop, or to
- * the first entry that does not point to a table. See pt_look.c.
+ * The entry where @indices lead in the table that @value points to; @pa_shift
+ * is the format's. In that order, since all waits for @value.
  */
-struct vmm_pt_point vmm_pt_walk(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t stop);
+static inline uint64_t *vmm_pt_below(const struct vmm_pt *pt, uint64_t value,
+	uint64_t indices, unsigned pa_shift)
+{
+	uint64_t index = indices >> (64 - VMM_PT_INDEX_BITS);
+	uint64_t pa = (value & pt->format->pa_mask) << pa_shift;
+
+	return (uint64_t *)(uintptr_t)(pa + (pt->offset + index * 8));
+}
+
+/*
+ * x86-64 shifts slowly by a number that is not in the code: there, what is done
+ * for single pages is compiled for each number that formats have.
+ */
+#if defined(__x86_64__)
+#define VMM_PT_BY_SHIFT(format, function, ...)               \
+	((format)->pa_shift == 2 ? function(__VA_ARGS__, 2u) \
+				 : function(__VA_ARGS__, 0u))
+#else
+#define VMM_PT_BY_SHIFT(format, function, ...) \
+	function(__VA_ARGS__, (format)->pa_shift)
+#endif
 
 /*
  * The entry of a single page, if there is one, all of it @pt's own; or NULL.
+ * @va may be any address. The marks are those of root entries, and no other
+ * entry of a table has them.
  */
-static inline uint64_t *vmm_pt_page_entry(const struct vmm_pt *pt, vmm_va_t va)
+static VMM_ALWAYS_INLINE uint64_t *vmm_pt_page_entry(
+	const struct vmm_pt *pt, vmm_va_t va, unsigned pa_shift)
 {
 	const struct vmm_pt_format *format = pt->format;
-	struct vmm_pt_point point;
+	const uint64_t valid = format->valid;
+	const uint64_t mask = format->own_mask;
+	unsigned level = format->levels - 1u;
+	uint64_t *entry = vmm_pt_root_entry(pt, va);
+	uint64_t indices = vmm_pt_indices(pt, va);
 
 	if (!vmm_is_aligned(va, VMM_PAGE_SIZE) || !vmm_pt_canonical(format, va))
 		return NULL;
-	point = vmm_pt_walk(pt, va, 0);
-	if (point.level != 0 || (vmm_pt_load(vmm_pt_root_entry(pt, va)) &
-					(format->borrowed | format->lent)) != 0)
-		return NULL;
-	return point.entry;
+	/* No format has less than two levels. */
+	do {
+		uint64_t value = vmm_pt_load(entry);
+
+		if ((value & mask) != valid)
+			return NULL;
+		entry = vmm_pt_below(pt, value, indices, pa_shift);
+		indices <<= VMM_PT_INDEX_BITS;
+	} while (--level > 0);
+	return entry;
 }
 
 /* How far @va is from the end of the span of its entry at @level. */
@@ -221,37 +247,63 @@ enum vmm_pt_kind { VMM_PT_ABSENT, VMM_PT_TAG, VMM_PT_LEAF, VMM_PT_TABLE };
  * so that a table of 512 pages costs one decision and not 512.
  */
 struct vmm_pt_look {
+	/* The range, from where the run starts. */
+	const struct vmm_pt *pt;
+	vmm_va_t va;
+	uint64_t rest; /* bytes, the run's included */
+	unsigned stop; /* go no lower than tables of this level */
+	/* The run. */
+	unsigned level;	 /* of the table that it is in */
+	unsigned shift;	 /* log2 of the bytes of an entry there */
 	uint64_t *entry; /* the first one */
 	uint64_t value;	 /* what it holds */
-	vmm_pa_t pa;	 /* what a leaf makes of the start of the range */
+	vmm_pa_t pa;	 /* what a leaf makes of va */
+	uint64_t span;	 /* bytes that a leaf, or a tag, is for as a whole */
 	uint64_t step;	 /* by how much each is more than the one before */
 	uint64_t root;	 /* what the root's entry on the way holds */
 	uint64_t size;	 /* bytes of the range that the run covers */
 	unsigned count;	 /* entries */
 	unsigned left;	 /* entries behind them in the same table */
-	unsigned level;	 /* of the table that they are in */
 	enum vmm_pt_kind kind;
+	uint32_t note; /* VMM_TLB_GLOBAL: leaves are global, or lent */
+	/* Behind a borrowed root entry, or a leaf that was lent: @pt must not
+	   change it. */
+	bool bound;
 };
 
 /*
- * The run at the start of the range (@va, @size), from its first entry at or
- * above level @stop, and no longer than the range. @look holds the run that ends
- * at @va, with all of its entries still there, and the table is not walked to
- * again; or its left is 0.
+ * Go on to the next run of the range, from its first entry at or above level
+ * stop, and no longer than the range; false at the end. The entries of the run
+ * before must still be there, and the table is not walked to again; or left
+ * is 0.
  */
-void vmm_pt_look_on(const struct vmm_pt *pt, vmm_va_t va, uint64_t size,
-	unsigned stop, struct vmm_pt_look *look);
+bool vmm_pt_look_next(struct vmm_pt_look *look);
 
-static inline void vmm_pt_look(const struct vmm_pt *pt, vmm_va_t va,
-	uint64_t size, unsigned stop, struct vmm_pt_look *look)
+/* Before the first run of a range that is not empty. */
+static inline void vmm_pt_look_start(struct vmm_pt_look *look,
+	const struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned stop)
 {
+	look->pt = pt;
+	look->va = va;
+	look->rest = size;
+	look->stop = stop;
+	look->size = 0;
 	look->left = 0;
-	vmm_pt_look_on(pt, va, size, stop, look);
 }
+
+/* The first run of a range, and nothing else. */
+void vmm_pt_look(struct vmm_pt_look *look, const struct vmm_pt *pt, vmm_va_t va,
+	uint64_t size);
 
 /* Set @count entries from @entry on to @first, @first + @step and so on. */
 void vmm_pt_fill(
 	uint64_t *entry, unsigned count, uint64_t first, uint64_t step);
+
+/*
+ * Take flags out of entries, which hardware may set at the same time; returns
+ * what any of them had, or 0 if none had one of @bits.
+ */
+uint64_t vmm_pt_take_bits(uint64_t *entry, unsigned count, uint64_t bits);
 
 /* Protection to entry bits and back; see pt_prot.c. */
 VMM_NODISCARD int vmm_pt_prot_encode(const struct vmm_pt_format *format,
@@ -266,55 +318,32 @@ unsigned vmm_pt_prot_decode(
 VMM_NODISCARD int vmm_pt_range_check(
 	const struct vmm_pt *pt, vmm_va_t va, uint64_t size, uint64_t align);
 
-/*
- * May @pt change the range? The same in pages, and VMM_EBUSY where a root entry
- * is borrowed, or is a leaf that was lent. For operations that look at tables;
- * the others find out run by run.
- */
-VMM_NODISCARD int vmm_pt_change_check(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t size);
-
-/*
- * Is the run behind a borrowed root entry, or in a leaf that was lent, so that
- * @pt must not change it?
- */
-bool vmm_pt_is_bound(const struct vmm_pt *pt, const struct vmm_pt_look *look);
-
-/* A change behind a lent entry is one of other address spaces too. */
-static inline uint32_t vmm_pt_lent_note(const struct vmm_pt *pt, uint64_t root)
-{
-	return vmm_pt_is_lent(pt->format, root) ? VMM_TLB_GLOBAL : 0;
-}
-
-/* Leaves as map writes them; what is left to be done of a range. */
+/* What map writes; what is left to be done of a range. */
 struct vmm_pt_rest {
 	vmm_va_t va;
-	vmm_pa_t pa;
+	vmm_pa_t pa; /* with a tag, the same as va */
 	uint64_t size;
 	struct vmm_pt_leaf_bits bits;
 	uint64_t tag;  /* or this instead: the whole entry, in every one */
+	unsigned top;  /* the largest level for either */
 	uint32_t note; /* VMM_TLB_GLOBAL if the leaves are */
 };
 
 /*
  * The two halves of mapping: refuse or count the missing tables (*@after: see
- * vmm_pt_map_tables(); *@first receives the first run), and write. See
- * pt_map.c.
+ * vmm_pt_map_tables()), and write, which uses @rest up. See pt_map.c.
  */
 VMM_NODISCARD int vmm_pt_map_plan(const struct vmm_pt *pt,
-	const struct vmm_pt_rest *range, const vmm_va_t *after,
-	struct vmm_pt_look *first, uint64_t *tables_out);
-void vmm_pt_map_commit(struct vmm_pt *pt, struct vmm_pt_rest rest,
-	struct vmm_pt_look look, struct vmm_tlb_gather *gather);
-/* Checks of a range for mapping, but for what is there already. */
-VMM_NODISCARD int vmm_pt_map_check(
-	const struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, uint64_t size);
+	const struct vmm_pt_rest *rest, const vmm_va_t *after,
+	uint64_t *tables_out);
+void vmm_pt_map_commit(struct vmm_pt *pt, struct vmm_pt_rest *rest,
+	struct vmm_tlb_gather *gather);
 /*
- * Write leaves of one table: where the format has leaves of 64 KiB and they
- * fit, in groups of 16.
+ * Write @count entries of one table for the start of @rest: where the format
+ * has leaves of 64 KiB and they fit, in groups of 16.
  */
-void vmm_pt_fill_leaves(const struct vmm_pt_format *format, uint64_t *entry,
-	unsigned count, unsigned level, uint64_t first);
+void vmm_pt_fill_rest(const struct vmm_pt_format *format, uint64_t *entry,
+	unsigned count, unsigned level, const struct vmm_pt_rest *rest);
 
 /* An absent entry with a tag, and the tag in it. */
 static inline uint64_t vmm_pt_tag_make(
@@ -334,23 +363,25 @@ static inline uint64_t vmm_pt_tag_of(
  * number @at on, which are the caller's to write.
  */
 vmm_pa_t vmm_pt_table_new(struct vmm_pt *pt, unsigned at, unsigned count);
-/*
- * Move a table that no entry points to any more, and all tables below it, to
- * the gather. Their leaves are not looked at.
- */
-void vmm_pt_retire(struct vmm_pt *pt, vmm_pa_t table, unsigned level,
-	struct vmm_tlb_gather *gather);
-/* The same for one table alone; nothing is read in it. */
+/* Move a table that no entry points to any more to the gather. */
 void vmm_pt_unlink(
 	struct vmm_pt *pt, vmm_pa_t table, struct vmm_tlb_gather *gather);
 
 /*
- * Tables that splitting at the two ends of a range takes, counted before the
- * first change, and the split itself, which takes them. See pt_split.c.
+ * Do away with tables, lowest level first, all that a root entry has lent
+ * excepted: with those whose whole span lies in the range, whatever they hold;
+ * with empty ones; or with those that a leaf can replace. See pt_prune.c.
  */
-uint64_t vmm_pt_split_count(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t size);
-void vmm_pt_split(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+enum vmm_pt_deed { VMM_PT_CLEAR, VMM_PT_PRUNE, VMM_PT_MERGE };
+void vmm_pt_sweep(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	enum vmm_pt_deed deed, struct vmm_tlb_gather *gather);
+
+/*
+ * Split what sticks out of a range at its two ends. The pages that this takes
+ * are in hand before the first change, or VMM_ENOMEM or the source's error is
+ * returned. See pt_split.c.
+ */
+VMM_NODISCARD int vmm_pt_split(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	struct vmm_tlb_gather *gather);
 
 #endif /* VMM_PT_ENTRY_H */

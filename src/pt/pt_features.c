@@ -47,6 +47,7 @@ static void set_tracking(struct vmm_pt_format *format, bool riscv)
 	const uint64_t dirty = accessed << 1;
 
 	format->tracked = accessed | dirty;
+	format->special_mask = format->valid;
 	format->leaf_bits[0] &= ~format->tracked;
 	format->leaf_bits[1] &= ~format->tracked;
 	format->prot[5].set = accessed;
@@ -71,7 +72,7 @@ VMM_RARE int vmm_pt_format_init(struct vmm_pt_format *format,
 	if ((features & VMM_PT_THEAD) != 0)
 		set_types(format, &thead);
 	if ((features & VMM_PT_SVNAPOT) != 0)
-		format->napot = BIT(63);
+		format->special_mask = format->napot = BIT(63);
 	if ((features & VMM_PT_NO_GIGA) != 0)
 		format->leaf_level_max = 1;
 	if ((features & VMM_PT_TRACK) != 0)

@@ -66,6 +66,8 @@
 #define PTE_PPN (((UINT64_C(1) << 44) - 1) << 10)
 
 #define ROOT_SHIFT(levels) (VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * ((levels)-1))
+/* Half of what a root of 512 entries covers: where the sign bit is. */
+#define HALF(levels)	   (UINT64_C(1) << (ROOT_SHIFT(levels) + 8))
 
 /*
  * The modes of a stage differ in the number of levels and in nothing else; the
@@ -83,6 +85,8 @@
 			VMM_PT_INDEX_BITS * (level_count) + (wide),		\
 		.sign_extended = (wide) == 0,					\
 		.half_bits = ROOT_SHIFT(level_count) + ((wide) == 0 ? 8 : 11),	\
+		.va_bias = (wide) == 0 ? HALF(level_count) : 0,			\
+		.va_limit = HALF(level_count) << ((wide) == 0 ? 1 : 3),		\
 		.pa_bits = 56,							\
 		.pa_shift = 2,							\
 		.leaf_level_max = (level_count) - 1,				\
@@ -91,6 +95,9 @@
 		.pa_mask = PTE_PPN,						\
 		.valid = PTE_V,							\
 		.leaf_mask = PTE_R | PTE_W | PTE_X,				\
+		.table_mask = PTE_V | PTE_R | PTE_W | PTE_X,			\
+		.own_mask = PTE_V | PTE_R | PTE_W | PTE_X | PTE_BORROWED |	\
+			PTE_LENT,						\
 		.table_bits = PTE_V,						\
 		.leaf_bits = {(leaf), (leaf)},					\
 		.types_allowed = 1u << 0 | 1u << (VMM_PT_IO >> VMM_PT_TYPE_SHIFT),	\
@@ -159,11 +166,15 @@ const struct vmm_pt_format vmm_pt_sv57x4 = GUEST_STAGE("sv57x4", 5, 10);
 		.va_bits = VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * (level_count),	\
 		.sign_extended = 1,						\
 		.half_bits = ROOT_SHIFT(level_count) + 8,			\
+		.va_bias = HALF(level_count),					\
+		.va_limit = HALF(level_count) << 1,				\
 		.pa_bits = 52,							\
 		.leaf_level_max = 2,						\
 		.pa_mask = X86_ADDRESS,						\
 		.valid = X86_P,							\
 		.leaf_mask = X86_PS,						\
+		.table_mask = X86_P | X86_PS,					\
+		.own_mask = X86_P | X86_PS | X86_BORROWED | X86_LENT,		\
 		.table_bits = X86_P | X86_RW | X86_US,				\
 		.table_ignored = X86_A,						\
 		.leaf_bits = {X86_P | X86_A | X86_D,				\

@@ -6,21 +6,40 @@
 #ifndef VMM_PT_GATHER_H
 #define VMM_PT_GATHER_H
 
+#include <vmm/error.h>
 #include <vmm/tlb.h>
 
-/* Leaves of size 1 << @shift in the range changed. */
-void vmm_tlb_note(struct vmm_tlb_gather *gather, vmm_va_t va, uint64_t size,
+/*
+ * Leaves of size 1 << @shift in the range changed. Returns VMM_OK, for callers
+ * that have nothing else to do.
+ */
+int vmm_tlb_note(struct vmm_tlb_gather *gather, vmm_va_t va, uint64_t size,
 	unsigned shift, uint32_t flags);
 
 /*
  * Report frames that lose their mapping: false if the array is full. They join
  * the last run where they continue it.
  */
-VMM_NODISCARD bool vmm_tlb_frames_add(
-	struct vmm_tlb_gather *gather, vmm_pa_t pa, uint64_t size);
+VMM_NODISCARD static inline bool vmm_tlb_frames_add(
+	struct vmm_tlb_gather *gather, vmm_pa_t pa, uint64_t size)
+{
+	struct vmm_tlb_frames *run = gather->frames;
+	size_t count = gather->frames_count;
 
-/* Both, for a page. */
-VMM_NODISCARD bool vmm_tlb_drop_page(struct vmm_tlb_gather *gather, vmm_va_t va,
-	vmm_pa_t pa, uint32_t flags);
+	if (run == NULL)
+		return true;
+	run += count;
+	if (count != 0 && run[-1].pa + run[-1].size == pa) {
+		run[-1].size += size;
+		return true;
+	}
+	if (count == gather->frames_max)
+		return false;
+	gather->frames_count = count + 1;
+	run->pa = pa;
+	run->size = size;
+	run->dirty = false;
+	return true;
+}
 
 #endif /* VMM_PT_GATHER_H */

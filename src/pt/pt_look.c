@@ -18,13 +18,16 @@ static unsigned sequence(
 	uint64_t want = first + step;
 	unsigned n = 1;
 
-	for (; max - n >= UNROLL; n += UNROLL) {
-		const uint64_t *at = &entry[n];
+	while (max - n >= UNROLL) {
+		uint64_t differ = 0;
 
-		for (unsigned i = 0; i < UNROLL; i++, want += step) {
-			if (vmm_pt_load(&at[i]) != want)
-				return n + i;
-		}
+		for (unsigned i = 0; i < UNROLL; i++)
+			differ |=
+				vmm_pt_load(&entry[n + i]) ^ (want + i * step);
+		if (differ != 0)
+			break;
+		n += UNROLL;
+		want += UNROLL * step;
 	}
 	while (n < max && vmm_pt_load(&entry[n]) == want) {
 		want += step;
@@ -41,6 +44,20 @@ void vmm_pt_fill(uint64_t *entry, unsigned count, uint64_t first, uint64_t step)
 	}
 	for (; count > 0; count--, entry++, first += step)
 		vmm_pt_store(entry, first);
+}
+
+VMM_RARE uint64_t vmm_pt_take_bits(
+	uint64_t *entry, unsigned count, uint64_t bits)
+{
+	uint64_t seen = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		seen |= vmm_pt_load(&entry[i]);
+	if ((seen & bits) == 0)
+		return 0;
+	for (unsigned i = 0; i < count; i++)
+		seen |= __atomic_fetch_and(&entry[i], ~bits, __ATOMIC_RELAXED);
+	return seen;
 }
 
 vmm_pa_t vmm_pt_leaf_pa(const struct vmm_pt_format *format, uint64_t entry,
@@ -62,41 +79,6 @@ unsigned vmm_pt_fit(uint64_t where, uint64_t size, unsigned max)
 	return level;
 }
 
-/*
- * The bits of @va that index the tables below the root are moved to the top of
- * a word, from where they come out level by level.
- */
-VMM_NOINLINE struct vmm_pt_point vmm_pt_walk(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t stop)
-{
-	const struct vmm_pt_format *format = pt->format;
-	const uint64_t valid = format->valid;
-	const uint64_t mask = valid | format->leaf_mask;
-	uint64_t level = format->levels - 1u;
-	uint64_t *entry = vmm_pt_root_entry(pt, va);
-	uint64_t indices = va << (64 - format->root_shift);
-
-	while (level > stop) {
-		uint64_t value = vmm_pt_load(entry);
-
-		if ((value & mask) != valid)
-			break;
-		entry = vmm_pt_table(pt, vmm_pt_entry_pa(format, value)) +
-			(indices >> (64 - VMM_PT_INDEX_BITS));
-		indices <<= VMM_PT_INDEX_BITS;
-		level--;
-	}
-	return (struct vmm_pt_point){entry, level};
-}
-
-bool vmm_pt_is_bound(const struct vmm_pt *pt, const struct vmm_pt_look *look)
-{
-	return vmm_pt_is_borrowed(pt->format, look->root) ||
-	       (vmm_pt_is_lent(pt->format, look->root) &&
-		       look->kind == VMM_PT_LEAF &&
-		       look->level == vmm_pt_root_level(pt));
-}
-
 static enum vmm_pt_kind kind_of(
 	const struct vmm_pt_format *format, uint64_t value, unsigned level)
 {
@@ -106,65 +88,113 @@ static enum vmm_pt_kind kind_of(
 	return value == 0 ? VMM_PT_ABSENT : VMM_PT_TAG;
 }
 
-/* The entry for @va, near the last run or by a walk. */
-static void find(const struct vmm_pt *pt, vmm_va_t va, unsigned stop,
-	struct vmm_pt_look *look)
+/* The entry for the run's address: near the last run, or by a walk. */
+static void find(struct vmm_pt_look *look)
 {
-	struct vmm_pt_point point;
+	const struct vmm_pt *pt = look->pt;
+	const struct vmm_pt_format *format = pt->format;
+	unsigned level = vmm_pt_root_level(pt);
+	uint64_t indices = vmm_pt_indices(pt, look->va);
+	uint64_t *entry;
+	uint64_t value;
 
 	if (look->left > 0) {
 		look->entry += look->count;
 		look->value = vmm_pt_load(look->entry);
-		if (look->level == vmm_pt_root_level(pt))
+		if (look->level == level)
 			look->root = look->value;
-		if (look->level == stop ||
-			!vmm_pt_is_table(pt->format, look->value, look->level))
+		if (look->level == look->stop ||
+			!vmm_pt_is_table(format, look->value, look->level))
 			return;
 	}
-	point = vmm_pt_walk(pt, va, stop);
-	look->entry = point.entry;
-	look->value = vmm_pt_load(point.entry);
-	look->level = (unsigned)point.level;
-	look->root = vmm_pt_load(vmm_pt_root_entry(pt, va));
+	entry = vmm_pt_root_entry(pt, look->va);
+	value = vmm_pt_load(entry);
+	look->root = value;
+	while (level > look->stop &&
+		(value & format->table_mask) == format->valid) {
+		entry = vmm_pt_below(pt, value, indices, format->pa_shift);
+		value = vmm_pt_load(entry);
+		indices <<= VMM_PT_INDEX_BITS;
+		level--;
+	}
+	look->entry = entry;
+	look->value = value;
+	look->level = level;
 }
 
-void vmm_pt_look_on(const struct vmm_pt *pt, vmm_va_t va, uint64_t size,
-	unsigned stop, struct vmm_pt_look *look)
+/*
+ * What there is to know of the run's first entry. Returns how many entries the
+ * run can have, of @max.
+ */
+static uint64_t study(struct vmm_pt_look *look, uint64_t max)
 {
-	const struct vmm_pt_format *format = pt->format;
+	const struct vmm_pt_format *format = look->pt->format;
+	unsigned level = look->level;
+	uint64_t value = look->value;
+	enum vmm_pt_kind kind = kind_of(format, value, level);
+	uint64_t marks = vmm_pt_is_valid(format, look->root) ? look->root : 0;
+	uint64_t bound = format->borrowed;
+	uint64_t step = 0;
+	uint64_t span = vmm_pt_leaf_span(format, value, level);
+
+	if (kind == VMM_PT_TABLE)
+		max = 1;
+	look->note = 0;
+	if (kind == VMM_PT_LEAF) {
+		uint64_t inside = look->va & (span - 1);
+		uint64_t group =
+			(span - inside + VMM_PAGE_SIZE - 1) >> VMM_PAGE_SHIFT;
+
+		look->note = vmm_pt_global_note(format, value);
+		look->pa = (vmm_pt_entry_pa(format, value) & -span) | inside;
+		if (level == vmm_pt_root_level(look->pt))
+			bound |= format->lent;
+		/* The 16 entries of a group are all the same. */
+		if (!vmm_pt_is_napot(format, value, level))
+			step = span >> format->pa_shift;
+		else if (max > group)
+			max = group;
+	}
+	look->kind = kind;
+	look->span = span;
+	look->step = step;
+	look->bound = (marks & bound) != 0;
+	if ((marks & format->lent) != 0)
+		look->note = VMM_TLB_GLOBAL;
+	return max;
+}
+
+bool vmm_pt_look_next(struct vmm_pt_look *look)
+{
+	unsigned shift;
+	unsigned room;
 	uint64_t inside;
 	uint64_t max;
 	uint64_t bytes;
-	unsigned level;
-	unsigned room;
 
-	find(pt, va, stop, look);
-	level = look->level;
-	look->kind = kind_of(format, look->value, level);
-	look->step = 0;
-	inside = va & (vmm_pt_leaf_size(level) - 1);
-	max = ((inside + size - 1) >> vmm_pt_shift(level)) + 1;
-	room = vmm_pt_entries(pt, level) - vmm_pt_index(pt, va, level);
-	if (max > room)
-		max = room;
-	if (look->kind == VMM_PT_TABLE)
-		max = 1;
-	if (look->kind == VMM_PT_LEAF) {
-		look->step = vmm_pt_leaf_size(level) >> format->pa_shift;
-		look->pa = vmm_pt_leaf_pa(format, look->value, level, va);
-		if (vmm_pt_is_napot(format, look->value, level)) {
-			/* The 16 entries of a group are all the same. */
-			unsigned group =
-				VMM_PT_NAPOT_ENTRIES -
-				(va >> VMM_PAGE_SHIFT) % VMM_PT_NAPOT_ENTRIES;
-
-			look->step = 0;
-			max = max < group ? max : group;
-		}
-	}
+	look->va += look->size;
+	look->rest -= look->size;
+	if (look->rest == 0)
+		return false;
+	find(look);
+	shift = vmm_pt_shift(look->level);
+	look->shift = shift;
+	inside = look->va & ((UINT64_C(1) << shift) - 1);
+	max = ((inside + look->rest - 1) >> shift) + 1;
+	/* A root of more than 512 entries is looked at in parts of 512. */
+	room = VMM_PT_ENTRIES - vmm_pt_index(look->va, look->level);
+	max = study(look, max < room ? max : room);
 	look->count =
 		sequence(look->entry, (unsigned)max, look->value, look->step);
 	look->left = room - look->count;
-	bytes = ((uint64_t)look->count << vmm_pt_shift(level)) - inside;
-	look->size = bytes < size ? bytes : size;
+	bytes = ((uint64_t)look->count << shift) - inside;
+	look->size = bytes < look->rest ? bytes : look->rest;
+	return true;
+}
+
+void vmm_pt_look(struct vmm_pt_look *look, const struct vmm_pt *pt, vmm_va_t va,
+	uint64_t size)
+{
+	vmm_pt_look_start(look, pt, va, size, 0);
+	vmm_pt_look_next(look);
 }

@@ -27,212 +27,155 @@
 #include "pt/pt_entry.h"
 #include "pt/pt_gather.h"
 
-static void advance(struct vmm_pt_rest *rest, uint64_t bytes)
-{
-	rest->va += bytes;
-	rest->pa += bytes;
-	rest->size -= bytes;
-}
-
-/* The largest entry for the next step, tables aside. */
-static VMM_RARE VMM_NOINLINE unsigned fit_level(
-	const struct vmm_pt *pt, const struct vmm_pt_rest *rest)
-{
-	return rest->tag != 0
-		       ? vmm_pt_fit(rest->va, rest->size, vmm_pt_root_level(pt))
-		       : vmm_pt_fit(rest->va | rest->pa, rest->size,
-				 pt->format->leaf_level_max);
-}
-
-/* Entries from @va to the end of its table at @level, at most @size bytes. */
-static VMM_RARE VMM_NOINLINE unsigned run_entries(
-	const struct vmm_pt *pt, const struct vmm_pt_rest *rest, unsigned level)
-{
-	unsigned room =
-		vmm_pt_entries(pt, level) - vmm_pt_index(pt, rest->va, level);
-	uint64_t wanted = rest->size >> vmm_pt_shift(level);
-
-	return wanted < room ? (unsigned)wanted : room;
-}
-
-/* Is @va in the same entry at @level as the range before? */
-static bool goes_on(const vmm_va_t *after, vmm_va_t va, unsigned level)
-{
-	return after != NULL &&
-	       *after >> vmm_pt_shift(level) == va >> vmm_pt_shift(level);
-}
-
 /*
- * Count the tables missing for @part, all below absent entries at @top, and
- * leave out those that the range before, which ended at *@after, has entered.
+ * Count the tables missing below the absent run at @look, for its part of the
+ * range, and leave out those that the range before, which ended at *@after, has
+ * entered.
  */
-static uint64_t count_missing(const struct vmm_pt *pt, struct vmm_pt_rest part,
-	unsigned top, const vmm_va_t *after)
+static uint64_t count_missing(const struct vmm_pt_look *look,
+	const struct vmm_pt_rest *range, const vmm_va_t *after)
 {
-	vmm_va_t start = part.va;
+	vmm_va_t last = vmm_range_last(look->va, look->size);
+	/* A multiple of a block's size where both addresses are in step. */
+	uint64_t skew = range->va - range->pa;
 	uint64_t tables = 0;
 
-	while (part.size > 0) {
-		unsigned level = fit_level(pt, &part);
+	for (unsigned level = look->level; level > 0; level--) {
+		unsigned shift = vmm_pt_shift(level);
+		uint64_t inside = (UINT64_C(1) << shift) - 1;
+		vmm_va_t block = look->va >> shift;
+		uint64_t blocks = (last >> shift) - block + 1;
 
-		if (level > top)
-			level = top;
-		for (unsigned l = level; l < top; l++) {
-			bool entered =
-				part.va == start
-					? !goes_on(after, start, l + 1)
-					: vmm_is_aligned(part.va,
-						  vmm_pt_leaf_size(l + 1));
+		if (level <= range->top && (skew & inside) == 0) {
+			/* Only those at the ends that are not covered. */
+			uint64_t parts = ((look->va & inside) != 0 ? 1u : 0u) +
+					 ((~last & inside) != 0 ? 1u : 0u);
 
-			tables += entered ? 1u : 0u;
+			blocks = blocks < parts ? blocks : parts;
 		}
-		advance(&part, (uint64_t)run_entries(pt, &part, level)
-				       << vmm_pt_shift(level));
+		if (after != NULL && *after >> shift == block)
+			blocks--;
+		tables += blocks;
 	}
 	return tables;
 }
 
 VMM_RARE int vmm_pt_map_plan(const struct vmm_pt *pt,
-	const struct vmm_pt_rest *range, const vmm_va_t *after,
-	struct vmm_pt_look *first, uint64_t *tables_out)
+	const struct vmm_pt_rest *rest, const vmm_va_t *after,
+	uint64_t *tables_out)
 {
-	struct vmm_pt_rest rest = *range;
 	struct vmm_pt_look look;
 	uint64_t tables = 0;
 
-	for (; rest.size > 0; advance(&rest, look.size)) {
-		vmm_pt_look(pt, rest.va, rest.size, 0, &look);
-		if (vmm_pt_is_bound(pt, &look))
+	vmm_pt_look_start(&look, pt, rest->va, rest->size, 0);
+	while (vmm_pt_look_next(&look)) {
+		if (look.bound)
 			return VMM_EBUSY;
 		if (look.kind != VMM_PT_ABSENT)
 			return VMM_EEXIST;
-		if (rest.size == range->size)
-			*first = look;
-		/* Entries of the lowest table need no other. */
-		if (look.level > 0) {
-			struct vmm_pt_rest part = rest;
-
-			part.size = look.size;
-			tables += count_missing(pt, part, look.level, after);
-		}
+		tables += count_missing(&look, rest, after);
 	}
 	*tables_out = tables;
 	return VMM_OK;
 }
 
-VMM_RARE void vmm_pt_fill_leaves(const struct vmm_pt_format *format,
-	uint64_t *entry, unsigned count, unsigned level, uint64_t first)
-{
-	uint64_t step = vmm_pt_leaf_size(level) >> format->pa_shift;
-	uint64_t size = VMM_PT_NAPOT_SIZE >> format->pa_shift;
-
-	if (level > 0 || format->napot == 0) {
-		vmm_pt_fill(entry, count, first, step);
-		return;
-	}
-	while (count > 0) {
-		bool fits = count >= VMM_PT_NAPOT_ENTRIES &&
-			    vmm_is_aligned((uintptr_t)entry,
-				    VMM_PT_NAPOT_ENTRIES * sizeof(*entry)) &&
-			    (first & format->pa_mask & (size - 1)) == 0;
-		unsigned n = fits ? VMM_PT_NAPOT_ENTRIES : 1;
-
-		vmm_pt_fill(entry, n,
-			fits ? first | format->napot |
-					(VMM_PT_NAPOT_ADDRESS >>
-						format->pa_shift)
-			     : first,
-			0);
-		first += n * step;
-		entry += n;
-		count -= n;
-	}
-}
-
-/* Write @count entries of one table for the start of @rest. */
-static VMM_NOINLINE void fill(const struct vmm_pt_format *format,
+VMM_RARE void vmm_pt_fill_rest(const struct vmm_pt_format *format,
 	uint64_t *entry, unsigned count, unsigned level,
 	const struct vmm_pt_rest *rest)
 {
-	if (rest->tag != 0)
-		vmm_pt_fill(entry, count, rest->tag, 0);
-	else
-		vmm_pt_fill_leaves(format, entry, count, level,
-			vmm_pt_leaf_make(
-				format, rest->pa, rest->bits.at[level > 0]));
+	const uint64_t inside = (VMM_PT_NAPOT_SIZE - 1) >> format->pa_shift;
+	uint64_t step = vmm_pt_leaf_size(level) >> format->pa_shift;
+	uint64_t value =
+		vmm_pt_leaf_make(format, rest->pa, rest->bits.at[level > 0]);
+	bool groups = level == 0 && format->napot != 0;
+
+	if (rest->tag != 0) {
+		value = rest->tag;
+		step = 0;
+		groups = false;
+	}
+	while (groups && count > 0) {
+		bool fits = count >= VMM_PT_NAPOT_ENTRIES &&
+			    vmm_is_aligned((uintptr_t)entry,
+				    VMM_PT_NAPOT_ENTRIES * sizeof(*entry)) &&
+			    (value & format->pa_mask & inside) == 0;
+		unsigned n = fits ? VMM_PT_NAPOT_ENTRIES : 1;
+
+		vmm_pt_fill(entry, n,
+			fits ? value | format->napot |
+					VMM_PT_NAPOT_ADDRESS >> format->pa_shift
+			     : value,
+			0);
+		value += n * step;
+		entry += n;
+		count -= n;
+	}
+	vmm_pt_fill(entry, count, value, step);
 }
 
 /*
- * Build the tables from @level up to below @top, the entries of one run in the
- * lowest of them, and link the highest into @entry.
+ * Build the tables from @level up to below the absent entry at @look, @count
+ * entries in the lowest of them, and link the highest.
  */
-static void link_chain(struct vmm_pt *pt, uint64_t *entry, unsigned top,
-	unsigned level, const struct vmm_pt_rest *rest)
+static void link_chain(struct vmm_pt *pt, const struct vmm_pt_look *look,
+	unsigned level, unsigned count, const struct vmm_pt_rest *rest)
 {
 	const struct vmm_pt_format *format = pt->format;
-	unsigned count = run_entries(pt, rest, level);
-	unsigned at = vmm_pt_index(pt, rest->va, level);
+	unsigned at = vmm_pt_index(rest->va, level);
 	vmm_pa_t table = vmm_pt_table_new(pt, at, count);
 
-	fill(format, vmm_pt_table(pt, table) + at, count, level, rest);
-	for (unsigned l = level + 1; l < top; l++) {
-		vmm_pa_t parent;
+	vmm_pt_fill_rest(
+		format, vmm_pt_table(pt, table) + at, count, level, rest);
+	while (++level < look->level) {
+		vmm_pa_t below = table;
 
-		at = vmm_pt_index(pt, rest->va, l);
-		parent = vmm_pt_table_new(pt, at, 1);
-		vmm_pt_store(vmm_pt_table(pt, parent) + at,
-			vmm_pt_table_make(format, table));
-		table = parent;
+		at = vmm_pt_index(rest->va, level);
+		table = vmm_pt_table_new(pt, at, 1);
+		vmm_pt_store(vmm_pt_table(pt, table) + at,
+			vmm_pt_table_make(format, below));
 	}
-	vmm_pt_publish(entry, vmm_pt_table_make(format, table));
+	vmm_pt_publish(look->entry, vmm_pt_table_make(format, table));
 }
 
-/* One step: the run @look is the absent one at the start of @rest. */
-static uint64_t map_run(struct vmm_pt *pt, const struct vmm_pt_rest *rest,
-	const struct vmm_pt_look *look, struct vmm_tlb_gather *gather)
-{
-	unsigned level = fit_level(pt, rest);
-	uint32_t flags = rest->note | vmm_pt_lent_note(pt, look->root);
-	uint64_t bytes;
-	unsigned count;
-
-	if (level < look->level) {
-		count = run_entries(pt, rest, level);
-		link_chain(pt, look->entry, look->level, level, rest);
-		flags |= VMM_TLB_NON_LEAF;
-	} else {
-		level = look->level;
-		count = run_entries(pt, rest, level);
-		count = count < look->count ? count : look->count;
-		fill(pt->format, look->entry, count, level, rest);
-	}
-	bytes = (uint64_t)count << vmm_pt_shift(level);
-	/* A tag changes nothing for hardware, but a new table does. */
-	if (rest->tag == 0 || (flags & VMM_TLB_NON_LEAF) != 0)
-		vmm_tlb_note(
-			gather, rest->va, bytes, vmm_pt_shift(level), flags);
-	return bytes;
-}
-
-VMM_RARE void vmm_pt_map_commit(struct vmm_pt *pt, struct vmm_pt_rest rest,
-	struct vmm_pt_look look, struct vmm_tlb_gather *gather)
+VMM_RARE void vmm_pt_map_commit(struct vmm_pt *pt, struct vmm_pt_rest *rest,
+	struct vmm_tlb_gather *gather)
 {
 	/* Whoever sees an entry sees what its frame was filled with. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	for (;;) {
-		uint64_t size;
-
-		advance(&rest, map_run(pt, &rest, &look, gather));
-		if (rest.size == 0)
-			return;
+	while (rest->size > 0) {
+		unsigned level =
+			vmm_pt_fit(rest->va | rest->pa, rest->size, rest->top);
 		/* No further than one table, which is all that a step takes. */
-		size = vmm_pt_rest(rest.va, fit_level(pt, &rest) + 1);
-		vmm_pt_look(pt, rest.va, size < rest.size ? size : rest.size, 0,
-			&look);
+		uint64_t size = vmm_pt_rest(rest->va, level + 1);
+		struct vmm_pt_look look;
+		unsigned shift;
+		unsigned count;
+
+		vmm_pt_look(&look, pt, rest->va,
+			size < rest->size ? size : rest->size);
+		level = level < look.level ? level : look.level;
+		shift = vmm_pt_shift(level);
+		count = (unsigned)(look.size >> shift);
+		size = (uint64_t)count << shift;
+		look.note |= rest->note;
+		if (level < look.level) {
+			look.note |= VMM_TLB_NON_LEAF;
+			link_chain(pt, &look, level, count, rest);
+		} else {
+			vmm_pt_fill_rest(
+				pt->format, look.entry, count, level, rest);
+		}
+		/* A tag changes nothing for hardware, but a new table does. */
+		if (rest->tag == 0 || level < look.level)
+			vmm_tlb_note(gather, rest->va, size, shift, look.note);
+		rest->va += size;
+		rest->pa += size;
+		rest->size -= size;
 	}
 }
 
-VMM_RARE int vmm_pt_map_check(
+/* Checks of a range for mapping, but for what is there already. */
+static VMM_RARE int map_check(
 	const struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, uint64_t size)
 {
 	int err = vmm_pt_range_check(pt, va, size, VMM_PAGE_SIZE);
@@ -250,57 +193,34 @@ VMM_RARE int vmm_pt_map_check(
 VMM_RARE int vmm_pt_map_tables(const struct vmm_pt *pt, vmm_va_t va,
 	vmm_pa_t pa, uint64_t size, const vmm_va_t *after, uint64_t *tables_out)
 {
-	const struct vmm_pt_rest rest = {va, pa, size, {{0, 0}}, 0, 0};
-	struct vmm_pt_look look;
-	int err = vmm_pt_map_check(pt, va, pa, size);
+	const struct vmm_pt_rest rest = {
+		va, pa, size, {{0, 0}}, 0, pt->format->leaf_level_max, 0};
+	int err = map_check(pt, va, pa, size);
 
 	VMM_ASSERT(after == NULL || *after < va);
 	if (err != VMM_OK)
 		return err;
-	return vmm_pt_map_plan(pt, &rest, after, &look, tables_out);
+	return vmm_pt_map_plan(pt, &rest, after, tables_out);
 }
 
 /* Plan, reserve and commit; the arguments have been looked at. */
 static VMM_RARE VMM_NOINLINE int map(struct vmm_pt *pt,
-	const struct vmm_pt_rest *rest, struct vmm_tlb_gather *gather)
+	struct vmm_pt_rest *rest, struct vmm_tlb_gather *gather)
 {
 	uint64_t spares = pt->spare_count;
-	struct vmm_pt_look look;
 	uint64_t tables;
 	int err;
 
-	err = vmm_pt_map_plan(pt, rest, NULL, &look, &tables);
+	err = vmm_pt_map_plan(pt, rest, NULL, &tables);
 	if (err == VMM_OK)
 		err = vmm_pt_reserve(pt, tables);
 	if (err != VMM_OK)
 		return err;
-	vmm_pt_map_commit(pt, *rest, look, gather);
+	vmm_pt_map_commit(pt, rest, gather);
 	/* The plan is exact: no page was taken in vain. */
 	VMM_ASSERT(pt->spare_count == (spares > tables ? spares - tables : 0));
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);
 	return VMM_OK;
-}
-
-/*
- * A single page into a table that is there, with the protection of the call
- * before: the commonest case, in which one walk does what the passes would do.
- * False if they have to.
- */
-static bool map_page(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa,
-	struct vmm_tlb_gather *gather)
-{
-	uint64_t *entry;
-
-	if (!vmm_is_aligned(pa, VMM_PAGE_SIZE) ||
-		pa >> pt->format->pa_bits != 0)
-		return false;
-	entry = vmm_pt_page_entry(pt, va);
-	if (entry == NULL || vmm_pt_load(entry) != 0)
-		return false;
-	vmm_pt_publish(entry, vmm_pt_leaf_make(pt->format, pa, pt->memo.at[0]));
-	vmm_tlb_note(gather, va, VMM_PAGE_SIZE, VMM_PAGE_SHIFT,
-		(pt->memo_prot & VMM_PT_GLOBAL) != 0 ? VMM_TLB_GLOBAL : 0);
-	return true;
 }
 
 static VMM_RARE VMM_NOINLINE int map_range(struct vmm_pt *pt, vmm_va_t va,
@@ -308,34 +228,56 @@ static VMM_RARE VMM_NOINLINE int map_range(struct vmm_pt *pt, vmm_va_t va,
 	struct vmm_tlb_gather *gather)
 {
 	struct vmm_pt_rest rest = {va, pa, size, {{0, 0}}, 0,
+		pt->format->leaf_level_max,
 		(prot & VMM_PT_GLOBAL) != 0 ? VMM_TLB_GLOBAL : 0};
-	int err = vmm_pt_prot_encode(pt->format, prot, &rest.bits);
+	struct vmm_pt_leaf_bits bits;
+	int err = vmm_pt_prot_encode(pt->format, prot, &bits);
 
 	if (err != VMM_OK)
 		return err;
-	err = vmm_pt_map_check(pt, va, pa, size);
+	rest.bits = bits;
+	err = map_check(pt, va, pa, size);
 	if (err == VMM_OK)
 		err = map(pt, &rest, gather);
 	if (err == VMM_OK) {
 		pt->memo_prot = prot;
-		pt->memo = rest.bits;
+		pt->memo = bits;
 	}
 	return err;
+}
+
+/*
+ * A single page into a table that is there, with the protection of the call
+ * before, is the commonest case: one walk does what the passes would do.
+ */
+static VMM_ALWAYS_INLINE int map_page(struct vmm_pt *pt, vmm_va_t va,
+	vmm_pa_t pa, struct vmm_tlb_gather *gather, unsigned pa_shift)
+{
+	uint64_t *entry = vmm_pt_page_entry(pt, va, pa_shift);
+
+	if (entry == NULL || vmm_pt_load(entry) != 0)
+		return map_range(
+			pt, va, pa, VMM_PAGE_SIZE, pt->memo_prot, gather);
+	vmm_pt_publish(entry, pa >> pa_shift | pt->memo.at[0]);
+	return vmm_tlb_note(gather, va, VMM_PAGE_SIZE, VMM_PAGE_SHIFT,
+		(pt->memo_prot & VMM_PT_GLOBAL) != 0 ? VMM_TLB_GLOBAL : 0);
 }
 
 int vmm_pt_map(struct vmm_pt *pt, vmm_va_t va, vmm_pa_t pa, uint64_t size,
 	unsigned prot, struct vmm_tlb_gather *gather)
 {
-	if (size == VMM_PAGE_SIZE && prot == pt->memo_prot &&
-		map_page(pt, va, pa, gather))
-		return VMM_OK;
-	return map_range(pt, va, pa, size, prot, gather);
+	if (size != VMM_PAGE_SIZE || prot != pt->memo_prot ||
+		!vmm_is_aligned(pa, VMM_PAGE_SIZE) ||
+		pa >> pt->format->pa_bits != 0)
+		return map_range(pt, va, pa, size, prot, gather);
+	return VMM_PT_BY_SHIFT(pt->format, map_page, pt, va, pa, gather);
 }
 
 VMM_RARE int vmm_pt_tag(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	uint64_t tag, struct vmm_tlb_gather *gather)
 {
-	struct vmm_pt_rest rest = {va, 0, size, {{0, 0}}, 0, 0};
+	struct vmm_pt_rest rest = {
+		va, va, size, {{0, 0}}, 0, vmm_pt_root_level(pt), 0};
 	int err = vmm_pt_range_check(pt, va, size, VMM_PAGE_SIZE);
 
 	if (err != VMM_OK)

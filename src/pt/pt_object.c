@@ -42,15 +42,22 @@ void vmm_pt_donate(struct vmm_pt *pt, vmm_pa_t pa)
 	pt->spare_count++;
 }
 
-int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out)
+/* One page off the list, which is not empty. */
+static vmm_pa_t take(struct vmm_pt *pt)
 {
 	vmm_pa_t pa = pt->spare;
 
-	if (pt->spare_count == 0)
-		return VMM_ENOENT;
+	VMM_ASSERT(pt->spare_count > 0);
 	pt->spare = vmm_pt_load(vmm_pt_table(pt, pa));
 	pt->spare_count--;
-	*pa_out = pa;
+	return pa;
+}
+
+int vmm_pt_spare_take(struct vmm_pt *pt, vmm_pa_t *pa_out)
+{
+	if (pt->spare_count == 0)
+		return VMM_ENOENT;
+	*pa_out = take(pt);
 	return VMM_OK;
 }
 
@@ -63,36 +70,37 @@ static VMM_NOINLINE void page_free(struct vmm_pt *pt, vmm_pa_t pa)
 		vmm_pt_donate(pt, pa);
 }
 
+/* Give spare pages back until no more than @count are left. */
+static VMM_RARE VMM_NOINLINE void trim(struct vmm_pt *pt, uint64_t count)
+{
+	while (pt->spare_count > count)
+		page_free(pt, take(pt));
+}
+
 VMM_RARE int vmm_pt_reserve(struct vmm_pt *pt, uint64_t count)
 {
 	uint64_t before = pt->spare_count;
-	vmm_pa_t pa;
-	int err;
 
 	while (pt->spare_count < count) {
-		err = pt->pages == NULL ? VMM_ENOMEM
-					: pt->pages->alloc(pt->pages->ctx, &pa);
-		if (err != 0)
-			goto undo;
+		vmm_pa_t pa;
+		int err = pt->pages == NULL
+				  ? VMM_ENOMEM
+				  : pt->pages->alloc(pt->pages->ctx, &pa);
+
+		if (err != 0) {
+			trim(pt, before);
+			return err;
+		}
 		vmm_pt_donate(pt, pa);
 	}
 	return VMM_OK;
-undo:
-	while (pt->spare_count > before) {
-		if (vmm_pt_spare_take(pt, &pa) == VMM_OK)
-			page_free(pt, pa);
-	}
-	return err;
 }
 
 vmm_pa_t vmm_pt_table_new(struct vmm_pt *pt, unsigned at, unsigned count)
 {
-	vmm_pa_t pa = pt->spare;
+	vmm_pa_t pa = take(pt);
 	uint64_t *table = vmm_pt_table(pt, pa);
 
-	VMM_ASSERT(pt->spare_count > 0);
-	pt->spare = vmm_pt_load(table);
-	pt->spare_count--;
 	pt->table_count++;
 	/* Nobody sees the page yet, so any kind of store will do. */
 	for (unsigned i = 0; i < at; i++)
@@ -112,39 +120,6 @@ void vmm_pt_unlink(
 	/* Until the flush a hart may walk the table: it must not be late. */
 	gather->flags |= VMM_TLB_NON_LEAF | VMM_TLB_RESTRICT | VMM_TLB_VALID;
 	pt->table_count--;
-}
-
-/*
- * A walk without recursion: at[l] is the next entry to look at in the table of
- * level l on the current path. A table is unlinked once all its entries have
- * been read, since its first word then becomes a list pointer. One of level 0
- * points nowhere, and is not read at all.
- */
-VMM_RARE void vmm_pt_retire(struct vmm_pt *pt, vmm_pa_t table, unsigned level,
-	struct vmm_tlb_gather *gather)
-{
-	vmm_pa_t path[VMM_PT_LEVELS_MAX] = {0};
-	unsigned at[VMM_PT_LEVELS_MAX] = {0};
-	unsigned top = level;
-
-	VMM_ASSERT(level < vmm_pt_root_level(pt));
-	path[top] = table;
-	while (level <= top) {
-		uint64_t entry;
-
-		if (level == 0 || at[level] == VMM_PT_ENTRIES) {
-			vmm_pt_unlink(pt, path[level], gather);
-			level++;
-			continue;
-		}
-		entry = vmm_pt_load(
-			vmm_pt_table(pt, path[level]) + at[level]++);
-		if (!vmm_pt_is_table(pt->format, entry, level))
-			continue;
-		level--;
-		path[level] = vmm_pt_entry_pa(pt->format, entry);
-		at[level] = 0;
-	}
 }
 
 static VMM_NOINLINE void free_tables(
@@ -168,28 +143,27 @@ void vmm_pt_reap(struct vmm_pt *pt, struct vmm_tlb_gather *gather)
 
 VMM_RARE void vmm_pt_fini(struct vmm_pt *pt)
 {
-	unsigned level = vmm_pt_root_level(pt);
+	const struct vmm_pt_format *format = pt->format;
 	uint64_t *root = vmm_pt_table(pt, pt->root);
-	unsigned count = vmm_pt_entries(pt, level);
+	unsigned count = 1u << format->root_bits;
+	uint64_t half = UINT64_C(1) << format->half_bits;
 	struct vmm_tlb_gather gather;
-	uint64_t spares = pt->spare_count;
-	vmm_pa_t pa;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
+	/* What is lent is this table's, and what is borrowed is not. */
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t entry = vmm_pt_load(&root[i]);
+		uint64_t entry = vmm_pt_load(&root[i]) & ~format->lent;
 
-		if (vmm_pt_is_table(pt->format, entry, level) &&
-			!vmm_pt_is_borrowed(pt->format, entry))
-			vmm_pt_retire(pt, vmm_pt_entry_pa(pt->format, entry),
-				level - 1, &gather);
+		vmm_pt_store(&root[i],
+			vmm_pt_is_borrowed(format, entry) ? 0 : entry);
 	}
+	vmm_pt_sweep(pt, 0, half, VMM_PT_CLEAR, &gather);
+	if (format->sign_extended != 0)
+		vmm_pt_sweep(pt, -half, half, VMM_PT_CLEAR, &gather);
 	vmm_pt_fill(root, count, 0, 0);
 	VMM_ASSERT(pt->table_count == 1);
 	vmm_pt_reap(pt, &gather);
 	/* Without a source the spares are the caller's to take. */
-	for (; pt->pages != NULL && spares > 0; spares--) {
-		if (vmm_pt_spare_take(pt, &pa) == VMM_OK)
-			page_free(pt, pa);
-	}
+	if (pt->pages != NULL)
+		trim(pt, 0);
 }

@@ -63,8 +63,9 @@ static VMM_RARE int study(const struct vmm_pt_format *format,
 	change->level = look->level;
 	change->clear = old.at[above] & ~new.at[above];
 	change->set = new.at[above] & ~old.at[above];
-	/* As it reads back: WRITE implies READ. */
-	to = vmm_pt_prot_decode(format, new.at[above], look->level);
+	/* As it reads back. */
+	if ((to & VMM_PT_WRITE) != 0)
+		to |= VMM_PT_READ;
 	change->flags = VMM_TLB_VALID;
 	if (((from | to) & VMM_PT_GLOBAL) != 0)
 		change->flags |= VMM_TLB_GLOBAL;
@@ -86,25 +87,6 @@ static int prepare(const struct vmm_pt_format *format,
 	return study(format, look, change);
 }
 
-static int plan(const struct vmm_pt *pt, vmm_va_t va, uint64_t size,
-	struct change *change)
-{
-	int err = VMM_OK;
-	struct vmm_pt_look look;
-
-	look.left = 0;
-	for (; err == VMM_OK && size > 0; va += look.size, size -= look.size) {
-		vmm_pt_look_on(pt, va, size, 0, &look);
-		if (vmm_pt_is_bound(pt, &look))
-			err = VMM_EBUSY;
-		else if (look.kind == VMM_PT_LEAF)
-			err = prepare(pt->format, &look, change);
-		else if (!change->holes)
-			err = VMM_ENOENT;
-	}
-	return err;
-}
-
 /* The bits that differ, in every entry of a run, whatever hardware adds. */
 static void swap_bits(
 	const struct vmm_pt_look *look, uint64_t clear, uint64_t set)
@@ -120,17 +102,27 @@ static void swap_bits(
 	}
 }
 
-static void commit(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
-	struct change *change, struct vmm_tlb_gather *gather)
+/* To plan, and once more to write. */
+static int pass(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+	struct change *change, bool write, struct vmm_tlb_gather *gather)
 {
 	struct vmm_pt_look look;
 
-	look.left = 0;
-	for (; size > 0; va += look.size, size -= look.size) {
-		vmm_pt_look_on(pt, va, size, 0, &look);
-		if (look.kind != VMM_PT_LEAF ||
-			prepare(pt->format, &look, change) != VMM_OK ||
-			(change->clear | change->set) == 0)
+	vmm_pt_look_start(&look, pt, va, size, 0);
+	while (vmm_pt_look_next(&look)) {
+		int err;
+
+		if (look.bound)
+			return VMM_EBUSY;
+		if (look.kind != VMM_PT_LEAF && !change->holes)
+			return VMM_ENOENT;
+		if (look.kind != VMM_PT_LEAF)
+			continue;
+		err = prepare(pt->format, &look, change);
+		VMM_ASSERT(!write || err == VMM_OK);
+		if (err != VMM_OK)
+			return err;
+		if (!write || (change->clear | change->set) == 0)
 			continue;
 		if (pt->format->tracked != 0)
 			swap_bits(&look, change->clear, change->set);
@@ -138,9 +130,10 @@ static void commit(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 			vmm_pt_fill(look.entry, look.count,
 				(look.value & ~change->clear) | change->set,
 				look.step);
-		vmm_tlb_note(gather, va, look.size, vmm_pt_shift(look.level),
-			change->flags | vmm_pt_lent_note(pt, look.root));
+		vmm_tlb_note(gather, look.va, look.size, look.shift,
+			change->flags | look.note);
 	}
+	return VMM_OK;
 }
 
 static VMM_RARE int modify(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
@@ -148,16 +141,14 @@ static VMM_RARE int modify(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 {
 	int err = vmm_pt_range_check(pt, va, size, VMM_PAGE_SIZE);
 
-	if (err == VMM_OK)
-		err = plan(pt, va, size, change);
-	if (err == VMM_OK)
-		err = vmm_pt_reserve(pt, vmm_pt_split_count(pt, va, size));
-	if (err != VMM_OK)
-		return err;
-	vmm_pt_split(pt, va, size, gather);
-	commit(pt, va, size, change, gather);
+	for (int write = 0; write < 2 && err == VMM_OK; write++) {
+		if (write != 0)
+			err = vmm_pt_split(pt, va, size, gather);
+		if (err == VMM_OK)
+			err = pass(pt, va, size, change, write != 0, gather);
+	}
 	VMM_ASSERT_SLOW(vmm_pt_check(pt) == VMM_OK);
-	return VMM_OK;
+	return err;
 }
 
 int vmm_pt_protect(struct vmm_pt *pt, vmm_va_t va, uint64_t size, unsigned prot,

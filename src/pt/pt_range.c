@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which virtual addresses a format can translate, and a table may change. */
+/* Which virtual addresses a format can translate. */
 #include "pt/pt_entry.h"
 
 VMM_RARE int vmm_pt_range_check(
@@ -17,18 +17,4 @@ VMM_RARE int vmm_pt_range_check(
 		!vmm_pt_canonical(pt->format, last) || va >> 63 != last >> 63)
 		return VMM_ERANGE;
 	return VMM_OK;
-}
-
-VMM_RARE int vmm_pt_change_check(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
-{
-	int err = vmm_pt_range_check(pt, va, size, VMM_PAGE_SIZE);
-	struct vmm_pt_look look;
-
-	for (; err == VMM_OK && size > 0; va += look.size, size -= look.size) {
-		vmm_pt_look(pt, va, size, vmm_pt_root_level(pt), &look);
-		if (vmm_pt_is_bound(pt, &look))
-			err = VMM_EBUSY;
-	}
-	return err;
 }

@@ -27,15 +27,13 @@
  * What an end of a range cuts; false if it cuts nothing, as where it lies
  * behind the last address. The end 2^64 is written 0: aligned to everything.
  */
-static VMM_RARE bool cuts(
+static VMM_RARE VMM_NOINLINE bool cuts(
 	const struct vmm_pt *pt, vmm_va_t end, struct vmm_pt_look *look)
 {
 	if (!vmm_pt_canonical(pt->format, end))
 		return false;
-	vmm_pt_look(pt, end, 1, 0, look);
-	return look->kind != VMM_PT_ABSENT &&
-	       !vmm_is_aligned(end,
-		       vmm_pt_leaf_span(pt->format, look->value, look->level));
+	vmm_pt_look(look, pt, end, 1);
+	return look->kind != VMM_PT_ABSENT && !vmm_is_aligned(end, look->span);
 }
 
 /*
@@ -43,65 +41,48 @@ static VMM_RARE bool cuts(
  * to the one at which it is aligned. Two ends share a table where they cut the
  * same entry.
  */
-VMM_RARE uint64_t vmm_pt_split_count(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t size)
+static uint64_t count_tables(const struct vmm_pt *pt, const vmm_va_t end[2])
 {
-	const vmm_va_t end[2] = {va, va + size};
-	unsigned high[2] = {0, 0}; /* levels of tables: above low, to high */
-	unsigned low[2] = {0, 0};
+	unsigned high[2] = {0, 0};
 	uint64_t tables = 0;
 	struct vmm_pt_look look;
 
 	for (unsigned i = 0; i < 2; i++) {
-		if (!cuts(pt, end[i], &look))
-			continue;
-		high[i] = look.level;
-		low[i] = vmm_pt_fit(end[i], UINT64_MAX, look.level);
-		tables += high[i] - low[i];
+		if (cuts(pt, end[i], &look))
+			high[i] = look.level;
 	}
-	for (unsigned level = high[0] < high[1] ? high[0] : high[1];
-		level > low[0] && level > low[1]; level--) {
-		if ((end[0] ^ end[1]) >> vmm_pt_shift(level) == 0)
-			tables--;
+	for (unsigned level = vmm_pt_root_level(pt); level > 0; level--) {
+		unsigned shift = vmm_pt_shift(level);
+		unsigned cut = 0;
+
+		for (unsigned i = 0; i < 2; i++)
+			cut += level <= high[i] &&
+			       !vmm_is_aligned(end[i], UINT64_C(1) << shift);
+		if (cut == 2 && (end[0] ^ end[1]) >> shift == 0)
+			cut = 1;
+		tables += cut;
 	}
 	return tables;
 }
 
-/* The leaf's protection, for smaller ones in its place. */
-static struct vmm_pt_leaf_bits smaller_bits(
-	const struct vmm_pt_format *format, const struct vmm_pt_look *look)
+/* What @look says, for smaller entries in its place from @pa on. */
+static void make_rest(const struct vmm_pt_format *format,
+	const struct vmm_pt_look *look, vmm_pa_t pa, struct vmm_pt_rest *rest)
 {
-	unsigned prot = vmm_pt_prot_decode(format, look->value, look->level);
-	struct vmm_pt_leaf_bits bits = {{0, 0}};
+	unsigned prot;
 	int err;
 
+	rest->tag = look->value;
+	if (look->kind == VMM_PT_TAG)
+		return;
+	rest->tag = 0;
+	rest->pa = pa;
+	prot = vmm_pt_prot_decode(format, look->value, look->level);
 	if (format->tracked != 0)
 		prot |= VMM_PT_ACCESSED |
 			((prot & VMM_PT_WRITE) != 0 ? VMM_PT_DIRTY : 0);
-	err = vmm_pt_prot_encode(format, prot, &bits);
+	err = vmm_pt_prot_encode(format, prot, &rest->bits);
 	VMM_ASSERT(err == VMM_OK);
-	return bits;
-}
-
-/* Write what @look says of @size bytes into the entries of level @level. */
-static void write_smaller(const struct vmm_pt_format *format, uint64_t *entry,
-	unsigned level, uint64_t inside, const struct vmm_pt_look *look)
-{
-	struct vmm_pt_leaf_bits bits;
-
-	if (look->kind == VMM_PT_TAG) {
-		vmm_pt_fill(entry, VMM_PT_ENTRIES, look->value, 0);
-		return;
-	}
-	bits = smaller_bits(format, look);
-	bits.at[0] =
-		vmm_pt_leaf_make(format, look->pa - inside, bits.at[level > 0]);
-	if (look->level == 0)
-		vmm_pt_fill(entry, VMM_PT_NAPOT_ENTRIES, bits.at[0],
-			VMM_PAGE_SIZE >> format->pa_shift);
-	else
-		vmm_pt_fill_leaves(
-			format, entry, VMM_PT_ENTRIES, level, bits.at[0]);
 }
 
 static void split_at(
@@ -111,38 +92,42 @@ static void split_at(
 	struct vmm_pt_look look;
 
 	while (cuts(pt, end, &look)) {
-		uint64_t span =
-			vmm_pt_leaf_span(format, look.value, look.level);
-		uint64_t inside = end & (span - 1);
-		uint32_t flags = vmm_pt_lent_note(pt, look.root);
+		uint64_t inside = end & (look.span - 1);
 		unsigned level = 0;
+		struct vmm_pt_rest rest;
 
+		make_rest(format, &look, look.pa - inside, &rest);
 		if (look.kind == VMM_PT_LEAF)
-			flags |= VMM_TLB_VALID |
-				 vmm_pt_global_note(format, look.value);
+			look.note |= VMM_TLB_VALID;
 		if (look.level == 0) {
-			write_smaller(format,
-				look.entry - (inside >> VMM_PAGE_SHIFT), 0,
-				inside, &look);
+			vmm_pt_fill(look.entry - (inside >> VMM_PAGE_SHIFT),
+				VMM_PT_NAPOT_ENTRIES,
+				vmm_pt_leaf_make(
+					format, rest.pa, rest.bits.at[0]),
+				VMM_PAGE_SIZE >> format->pa_shift);
 		} else {
 			vmm_pa_t table =
 				vmm_pt_table_new(pt, 0, VMM_PT_ENTRIES);
 
 			level = look.level - 1;
-			write_smaller(format, vmm_pt_table(pt, table), level,
-				inside, &look);
+			vmm_pt_fill_rest(format, vmm_pt_table(pt, table),
+				VMM_PT_ENTRIES, level, &rest);
 			vmm_pt_publish(
 				look.entry, vmm_pt_table_make(format, table));
-			flags |= VMM_TLB_NON_LEAF;
+			look.note |= VMM_TLB_NON_LEAF;
 		}
-		vmm_tlb_note(
-			gather, end - inside, span, vmm_pt_shift(level), flags);
+		vmm_tlb_note(gather, end - inside, look.span,
+			vmm_pt_shift(level), look.note);
 	}
 }
 
-VMM_RARE void vmm_pt_split(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
+VMM_RARE int vmm_pt_split(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
 	struct vmm_tlb_gather *gather)
 {
-	for (unsigned i = 0; i < 2; i++, va += size)
-		split_at(pt, va, gather);
+	const vmm_va_t end[2] = {va, va + size};
+	int err = vmm_pt_reserve(pt, count_tables(pt, end));
+
+	for (unsigned i = 0; i < 2 && err == VMM_OK; i++)
+		split_at(pt, end[i], gather);
+	return err;
 }

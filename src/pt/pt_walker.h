@@ -12,8 +12,8 @@
 struct vmm_pt_step {
 	vmm_pa_t pa;
 	vmm_va_t va; /* of its first entry */
-	unsigned at; /* the next entry */
-	unsigned used;
+	uint64_t at; /* the next entry */
+	uint64_t used;
 };
 
 struct vmm_pt_walker {
@@ -23,7 +23,7 @@ struct vmm_pt_walker {
 	/* The entry that was found, and its address. */
 	uint64_t entry;
 	vmm_va_t va;
-	unsigned index;
+	uint64_t index;
 };
 
 static inline struct vmm_pt_step *vmm_pt_walker_step(struct vmm_pt_walker *w)
