@@ -35,7 +35,7 @@ set(module ${VMM_SOURCES})
 list(FILTER module INCLUDE REGEX "/src/(vmem|rbtree)/")
 set(text ${CMAKE_CURRENT_BINARY_DIR}/vmem_text.txt)
 add_custom_target(vmem_text BYPRODUCTS ${text} VERBATIM
-  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/vmem/text-size ${CMAKE_C_COMPILER}
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/support/text-size ${CMAKE_C_COMPILER}
     ${text} ${module})
 add_dependencies(bench_vmem vmem_text)
 
