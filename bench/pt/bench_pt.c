@@ -12,6 +12,8 @@
 #include "pt/contender.h"
 #include "support/bench.h"
 
+#include <stdio.h>
+
 #define TABLES	  4096
 #define ROUNDS	  9
 #define LAP	  256
@@ -291,6 +293,23 @@ static void measure(const struct work *work)
 	}
 }
 
+/* The size of the code, which the build has measured (text-size). */
+static void text(void)
+{
+	FILE *file;
+	double bytes;
+
+	if (bench_options.counting || !bench_wants("text"))
+		return;
+	file = fopen(PT_TEXT, "r");
+	BENCH_MUST(file != NULL);
+	BENCH_MUST(fscanf(file, "%lf", &bytes) == 1);
+	fclose(file);
+	bench_row("text", "ours");
+	bench_put("rv64-KiB", bytes / 1024, "");
+	bench_row_end();
+}
+
 static void goals(void)
 {
 	static const char *const ranges[][2] = {
@@ -316,6 +335,8 @@ static void goals(void)
 	bench_goal_ratio("translate/naive",
 		(struct bench_ref){"translate", "ours", "mean"},
 		(struct bench_ref){"translate", "naive", "mean"}, 1.1);
+	bench_goal("text-rv64-KiB",
+		(struct bench_ref){"text", "ours", "rv64-KiB"}, 12);
 }
 
 int main(int argc, char **argv)
@@ -343,6 +364,7 @@ int main(int argc, char **argv)
 				range_size / (i < 3 ? 4096 : VMM_MIB(2));
 		measure(&works[i]);
 	}
+	text();
 	bench_adopt_counts("by_4k");
 	bench_adopt_counts("one");
 	bench_adopt_counts("translate");
