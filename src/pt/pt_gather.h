@@ -16,6 +16,21 @@
 int vmm_tlb_note(struct vmm_tlb_gather *gather, vmm_va_t va, uint64_t size,
 	unsigned shift, uint32_t flags);
 
+/* The same for a page, and a gather that is there; no leaf is smaller. */
+static inline void vmm_tlb_note_page(
+	struct vmm_tlb_gather *gather, vmm_va_t va, uint32_t flags)
+{
+	vmm_va_t last = va | (VMM_PAGE_SIZE - 1);
+	uint32_t before = gather->flags;
+
+	gather->flags = before | VMM_TLB_CHANGED | flags;
+	gather->shift = VMM_PAGE_SHIFT;
+	if ((before & VMM_TLB_CHANGED) == 0 || va < gather->first)
+		gather->first = va;
+	if ((before & VMM_TLB_CHANGED) == 0 || last > gather->last)
+		gather->last = last;
+}
+
 /*
  * Report frames that lose their mapping: false if the array is full. They join
  * the last run where they continue it.

@@ -150,17 +150,17 @@ VMM_RARE void vmm_pt_fini(struct vmm_pt *pt)
 	struct vmm_tlb_gather gather;
 
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	/* What is lent is this table's, and what is borrowed is not. */
+	/* Own tables only: what is lent is one, and what is borrowed is not. */
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t entry = vmm_pt_load(&root[i]) & ~format->lent;
 
 		vmm_pt_store(&root[i],
-			vmm_pt_is_borrowed(format, entry) ? 0 : entry);
+			(entry & format->own_mask) == format->valid ? entry
+								    : 0);
 	}
 	vmm_pt_sweep(pt, 0, half, VMM_PT_CLEAR, &gather);
 	if (format->sign_extended != 0)
 		vmm_pt_sweep(pt, -half, half, VMM_PT_CLEAR, &gather);
-	vmm_pt_fill(root, count, 0, 0);
 	VMM_ASSERT(pt->table_count == 1);
 	vmm_pt_reap(pt, &gather);
 	/* Without a source the spares are the caller's to take. */

@@ -145,11 +145,8 @@ static VMM_ALWAYS_INLINE int unmap_page(struct vmm_pt *pt, vmm_va_t va,
 {
 	const struct vmm_pt_format *format = pt->format;
 	uint64_t *entry = vmm_pt_page_entry(pt, va, pa_shift);
-	uint64_t value;
+	uint64_t value = entry == NULL ? 0 : vmm_pt_load(entry);
 
-	if (entry == NULL)
-		return unmap(pt, va, VMM_PAGE_SIZE, TAKE_LEAF, gather);
-	value = vmm_pt_load(entry);
 	/* One of the 16 of a larger leaf, and D, are for the passes. */
 	if (!vmm_pt_is_valid(format, value) ||
 		(value & format->special_mask) != 0)
@@ -158,9 +155,10 @@ static VMM_ALWAYS_INLINE int unmap_page(struct vmm_pt *pt, vmm_va_t va,
 		    VMM_PAGE_SIZE))
 		return VMM_ENOSPC;
 	vmm_pt_store(entry, 0);
-	return vmm_tlb_note(gather, va, VMM_PAGE_SIZE, VMM_PAGE_SHIFT,
+	vmm_tlb_note_page(gather, va,
 		VMM_TLB_RESTRICT | VMM_TLB_VALID |
 			vmm_pt_global_note(format, value));
+	return VMM_OK;
 }
 
 int vmm_pt_unmap(struct vmm_pt *pt, vmm_va_t va, uint64_t size,
