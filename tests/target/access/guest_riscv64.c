@@ -77,19 +77,41 @@ _Noreturn void guest_main(void)
 	for (vmm_pa_t pa = GUEST_FRAMES; pa < GUEST_FRAMES + FRAMES_SIZE;
 		pa += VMM_PAGE_SIZE)
 		*(uint64_t *)pa = page_word(pa);
-	__asm__ volatile("csrs menvcfg, %0" : : "r"(MENVCFG_PBMTE));
+	__asm__ volatile("csrs menvcfg, %0\n\t"
+			 "csrs henvcfg, %0"
+			 :
+			 : "r"(MENVCFG_PBMTE));
 	guest_set_adue(true);
 	test_exit(test_main(1, argv));
 }
 
+/*
+ * The formats, and behind them those of satp once more, by vsatp: a guest's own,
+ * whose names begin with a v.
+ */
 const struct vmm_pt_format *guest_format(size_t index)
 {
 	static const struct vmm_pt_format *const formats[] = {&vmm_pt_sv39,
 		&vmm_pt_sv48, &vmm_pt_sv57, &vmm_pt_sv39x4, &vmm_pt_sv48x4,
 		&vmm_pt_sv57x4};
+	static struct vmm_pt_format virtual;
+	const size_t count = sizeof(formats) / sizeof(formats[0]);
 
-	return index < sizeof(formats) / sizeof(formats[0]) ? formats[index]
-							    : NULL;
+	if (index < count)
+		return formats[index];
+	if (index >= count + 3)
+		return NULL;
+	virtual = *formats[index - count];
+	virtual.name[0] = 'v';
+	virtual.name[1] = 's';
+	for (size_t i = 2; i < sizeof(virtual.name); i++)
+		virtual.name[i] = formats[index - count]->name[i - 1];
+	return &virtual;
+}
+
+static bool guests_own(const struct vmm_pt_format *format)
+{
+	return format->name[0] == 'v';
 }
 
 static int page_alloc(void *ctx, vmm_pa_t *pa_out)
@@ -130,6 +152,12 @@ void guest_table_on(struct vmm_pt *pt, const struct vmm_pt_format *format)
 				 :
 				 : "r"(vmm_riscv_hgatp(pt, 0))
 				 : "memory");
+	else if (guests_own(format))
+		__asm__ volatile("csrw vsatp, %0\n\t"
+				 ".insn r 0x73, 0, 0x11, x0, x0, x0"
+				 :
+				 : "r"(vmm_riscv_satp(pt, 0))
+				 : "memory");
 	else
 		vmm_riscv_satp_write(vmm_riscv_satp(pt, 0));
 }
@@ -148,6 +176,7 @@ void guest_table_off(struct vmm_pt *pt)
 	CHECK_EQ(pt->table_count, 1);
 	__asm__ volatile("csrw satp, zero\n\t"
 			 "csrw hgatp, zero\n\t"
+			 "csrw vsatp, zero\n\t"
 			 "sfence.vma"
 			 :
 			 :
@@ -157,10 +186,17 @@ void guest_table_off(struct vmm_pt *pt)
 		CHECK(used[i] == 0);
 }
 
+/* By each of the library's ways, and by the two for satp in turn. */
 void guest_flush(struct vmm_pt *pt, struct vmm_tlb_gather *gather)
 {
+	static unsigned turn;
+
 	if (guest_stage(pt->format))
 		vmm_riscv_flush_guest(gather, 0);
+	else if (guests_own(pt->format))
+		vmm_riscv_flush_guests_own(gather, 0);
+	else if (turn++ % 2 == 0)
+		vmm_riscv_flush_svinval(gather, 0);
 	else
 		vmm_riscv_flush(gather, 0);
 	vmm_pt_reap(pt, gather);
@@ -170,10 +206,17 @@ void guest_set_adue(bool on)
 {
 	uint64_t got;
 
+	/* henvcfg is for vsatp, and has what menvcfg has at most. */
 	if (on)
-		__asm__ volatile("csrs menvcfg, %0" : : "r"(MENVCFG_ADUE));
+		__asm__ volatile("csrs menvcfg, %0\n\t"
+				 "csrs henvcfg, %0"
+				 :
+				 : "r"(MENVCFG_ADUE));
 	else
-		__asm__ volatile("csrc menvcfg, %0" : : "r"(MENVCFG_ADUE));
+		__asm__ volatile("csrc henvcfg, %0\n\t"
+				 "csrc menvcfg, %0"
+				 :
+				 : "r"(MENVCFG_ADUE));
 	__asm__ volatile("csrr %0, menvcfg\n\t"
 			 "sfence.vma"
 			 : "=r"(got));
@@ -184,12 +227,17 @@ void guest_set_adue(bool on)
 static struct outcome make_access(
 	const struct vmm_pt *pt, vmm_va_t va, struct access access)
 {
+	const bool virtual = guest_stage(pt->format) || guests_own(pt->format);
 	uint64_t mstatus = (access.user ? 0 : MSTATUS_MPP_S) |
 			   (access.sum ? MSTATUS_SUM : 0) |
 			   (access.mxr ? MSTATUS_MXR : 0) |
-			   (guest_stage(pt->format) ? MSTATUS_MPV : 0);
+			   (virtual ? MSTATUS_MPV : 0);
 	vmm_pa_t pa = 0;
 
+	/* In a guest, its own register has the two bits. */
+	__asm__ volatile("csrw vsstatus, %0"
+			 :
+			 : "r"(mstatus & (MSTATUS_SUM | MSTATUS_MXR)));
 	if (access.kind == FETCH)
 		return access_fetch(va, mstatus);
 	if (access.kind == LOAD)
