@@ -18,6 +18,9 @@ static unsigned sequence(
 	uint64_t want = first + step;
 	unsigned n = 1;
 
+	/* Most runs that are not long have one entry. */
+	if (max > 1 && vmm_pt_load(&entry[1]) != want)
+		return 1;
 	while (max - n >= UNROLL) {
 		uint64_t differ = 0;
 
