@@ -190,9 +190,12 @@ static inline uint64_t *vmm_pt_below(const struct vmm_pt *pt, uint64_t value,
 #define VMM_PT_BY_SHIFT(format, function, ...)               \
 	((format)->pa_shift == 2 ? function(__VA_ARGS__, 2u) \
 				 : function(__VA_ARGS__, 0u))
+#define VMM_PT_SHIFT_OK(format) \
+	((format)->pa_shift == 2 || (format)->pa_shift == 0)
 #else
 #define VMM_PT_BY_SHIFT(format, function, ...) \
 	function(__VA_ARGS__, (format)->pa_shift)
+#define VMM_PT_SHIFT_OK(format) true
 #endif
 
 /*

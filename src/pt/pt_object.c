@@ -18,6 +18,7 @@ VMM_RARE void vmm_pt_init(struct vmm_pt *pt, const struct vmm_pt_format *format,
 	int err;
 
 	VMM_ASSERT(format->levels <= VMM_PT_LEVELS_MAX);
+	VMM_ASSERT(VMM_PT_SHIFT_OK(format));
 	VMM_ASSERT(vmm_is_aligned(root, UINT64_C(8) << format->root_bits));
 	pt->format = format;
 	pt->pages = pages;
