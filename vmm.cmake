@@ -97,6 +97,8 @@ set(VMM_HEADERS
   include/vmm/pmem.h
   include/vmm/pmem_cache.h
   include/vmm/pmem_frames.h
+  include/vmm/pmem_magazine.h
+  include/vmm/pmem_zone.h
   include/vmm/pmem_zones.h
   include/vmm/port.h
   include/vmm/pt.h
