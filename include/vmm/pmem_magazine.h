@@ -20,6 +20,7 @@ extern "C" {
 
 /* Orders that can have a magazine in one cache. */
 #define VMM_PMEM_DEPTHS_MAX 12
+#define VMM_PMEM_MAGS	    (VMM_PMEM_DEPTHS_MAX + 2)
 
 struct vmm_pmem_cache;
 
@@ -45,10 +46,16 @@ struct vmm_pmem_cpu {
 	uint64_t frames; /* in it */
 	uint8_t *marks;	 /* a byte a frame, then one a block; or NULL */
 	struct vmm_pmem_cache *cache;
+	uint32_t *puts_end; /* of mags[0].stack[0]; NULL: puts go elsewhere */
 	/* By order: bytes from this struct to the stack for gets, for puts. */
 	uint16_t get_at[VMM_PMEM_ORDER_MAX + 1];
 	uint16_t put_at[VMM_PMEM_ORDER_MAX + 1];
-	struct vmm_pmem_mag mags[VMM_PMEM_DEPTHS_MAX + 1]; /* 0: without room */
+	/*
+	 * The first is that of single frames, if they have one; the last one has
+	 * no room: it is that of all orders without a magazine. Not in the line
+	 * of `taken`: an exchange waits for stores around it.
+	 */
+	struct vmm_pmem_mag mags[VMM_PMEM_MAGS];
 	/* Told by vmm_pmem_cache_stat(). */
 	uint64_t refills;
 	uint64_t flushes;
@@ -63,8 +70,9 @@ VMM_NODISCARD int vmm_pmem_cache_free_slow(
 	struct vmm_pmem_cpu *cpu, vmm_pa_t pa, unsigned order);
 
 /* A mark is 0, or says who has the run of @order that begins there. */
-#define VMM_PMEM_MARK_USER(order)   ((uint8_t)(2 * (order) + 2))
-#define VMM_PMEM_MARK_PARKED(order) ((uint8_t)(2 * (order) + 3))
+#define VMM_PMEM_MARK_IS_PARKED	    ((uint8_t)0x20)
+#define VMM_PMEM_MARK_USER(order)   ((uint8_t)((order) + 1))
+#define VMM_PMEM_MARK_PARKED(order) ((uint8_t)((order) + 0x21))
 
 /*
  * Where that mark stands: with the frames, or, from a block upwards, with the
@@ -110,13 +118,41 @@ static inline struct vmm_pmem_stack *vmm_pmem_cpu_stack(
 }
 
 /*
+ * The stacks of an order. That of single frames is at a place that is known: its
+ * top goes to memory and back with each call, and processors that make a short
+ * cut there (memory renaming) do so for plain addresses only. With SPLIT, puts of
+ * single frames are no inline calls: puts_end is NULL, as if there were no room.
+ */
+static VMM_ALWAYS_INLINE struct vmm_pmem_stack *vmm_pmem_cpu_gets(
+	struct vmm_pmem_cpu *cpu, unsigned order)
+{
+	if (__builtin_constant_p(order) && order == 0)
+		return &cpu->mags[0].stack[0];
+	return vmm_pmem_cpu_stack(cpu, cpu->get_at[order]);
+}
+
+static VMM_ALWAYS_INLINE struct vmm_pmem_stack *vmm_pmem_cpu_puts(
+	struct vmm_pmem_cpu *cpu, unsigned order, uint32_t **end_out)
+{
+	struct vmm_pmem_stack *stack;
+
+	if (__builtin_constant_p(order) && order == 0) {
+		*end_out = cpu->puts_end;
+		return &cpu->mags[0].stack[0];
+	}
+	stack = vmm_pmem_cpu_stack(cpu, cpu->put_at[order]);
+	*end_out = stack->end;
+	return stack;
+}
+
+/*
  * Pop a run; false: the slow path has to see. The magazines are ours; @stack and
  * @marks never change, and so are read before the exchange, behind which every
  * load waits.
  */
-static VMM_ALWAYS_INLINE bool vmm_pmem_cpu_pop(struct vmm_pmem_cpu *cpu,
+static VMM_ALWAYS_INLINE bool vmm_pmem_cpu_pop(const struct vmm_pmem_cpu *cpu,
 	struct vmm_pmem_stack *stack, uint8_t *marks, unsigned order,
-	vmm_pa_t *pa_out)
+	uint32_t *at_out)
 {
 	uint32_t *top = stack->top;
 	uint32_t at;
@@ -128,52 +164,55 @@ static VMM_ALWAYS_INLINE bool vmm_pmem_cpu_pop(struct vmm_pmem_cpu *cpu,
 	if (marks != NULL)
 		vmm_pmem_mark_set(&marks[vmm_pmem_mark_at(cpu, at, order)],
 			VMM_PMEM_MARK_USER(order));
-	*pa_out = cpu->base + vmm_pfn_to_pa(at);
+	*at_out = at;
 	return true;
 }
 
-/* Push a run of the caller's whose mark is @mark, if there are marks; false:
- * the slow path has to see. */
+/*
+ * Push a run of the caller's whose mark is that at @mark_at, if there are marks;
+ * false: the slow path has to see.
+ */
 static VMM_ALWAYS_INLINE bool vmm_pmem_cpu_push(struct vmm_pmem_stack *stack,
-	uint8_t *mark, unsigned order, uint64_t at)
+	const uint32_t *end, uint8_t *marks, uint64_t mark_at, unsigned order,
+	uint64_t at)
 {
 	uint32_t *top = stack->top;
 
-	if (VMM_UNLIKELY(top == stack->end))
+	if (VMM_UNLIKELY((uintptr_t)top >= (uintptr_t)end))
 		return false;
-	if (mark != NULL) {
-		if (VMM_UNLIKELY(
-			    vmm_pmem_mark(mark) != VMM_PMEM_MARK_USER(order)))
+	if (marks != NULL) {
+		if (VMM_UNLIKELY(vmm_pmem_mark(&marks[mark_at]) !=
+				 VMM_PMEM_MARK_USER(order)))
 			return false;
-		vmm_pmem_mark_set(mark, VMM_PMEM_MARK_PARKED(order));
+		vmm_pmem_mark_set(&marks[mark_at], VMM_PMEM_MARK_PARKED(order));
 	}
 	*top = (uint32_t)at;
 	stack->top = top + 1;
 	return true;
 }
 
-/* The mark of a run; NULL if there are no marks. */
-static VMM_ALWAYS_INLINE uint8_t *vmm_pmem_cpu_mark(
-	const struct vmm_pmem_cpu *cpu, uint64_t at, unsigned order)
-{
-	if (cpu->marks == NULL)
-		return NULL;
-	return &cpu->marks[vmm_pmem_mark_at(cpu, at, order)];
-}
-
 /*
- * The number of the frame at @pa, counted from the window's; a huge number if
- * it lies outside, or is no multiple of a page, or of 2^order of them.
+ * The number of the frame at @pa, counted from the window's. False if it lies
+ * outside, or is no multiple of a page; or of 2^order of them, if its mark would
+ * not tell: below a block, the mark of a run stands at its first frame and nowhere
+ * else, and says its order.
  */
-static VMM_ALWAYS_INLINE uint64_t vmm_pmem_cpu_frame(
-	const struct vmm_pmem_cpu *cpu, vmm_pa_t pa, unsigned order)
+static VMM_ALWAYS_INLINE bool vmm_pmem_cpu_named(const struct vmm_pmem_cpu *cpu,
+	vmm_pa_t pa, unsigned order, uint64_t *at_out)
 {
 	const uint64_t offset = pa - cpu->base;
-
-	if (order > 0 && !vmm_is_aligned(pa, VMM_PAGE_SIZE << order))
-		return UINT64_MAX;
 	/* Rotated: what is no multiple of a page gets bits at the top. */
-	return offset >> VMM_PAGE_SHIFT | offset << (64 - VMM_PAGE_SHIFT);
+	const uint64_t at =
+		offset >> VMM_PAGE_SHIFT | offset << (64 - VMM_PAGE_SHIFT);
+
+	if (VMM_UNLIKELY(at >= cpu->frames))
+		return false;
+	*at_out = at;
+	if (__builtin_constant_p(order) && order == 0)
+		return true;
+	if (VMM_LIKELY(cpu->marks != NULL && order < VMM_PMEM_BLOCK_ORDER))
+		return true;
+	return vmm_is_aligned(pa, VMM_PAGE_SIZE << order);
 }
 
 /**
@@ -194,20 +233,24 @@ VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_alloc(
 	struct vmm_pmem_cpu *cpu, unsigned order, vmm_pa_t *pa_out)
 {
 	struct vmm_pmem_stack *stack;
+	vmm_pa_t base;
 	uint8_t *marks;
+	uint32_t at;
 	bool popped;
 
 	if (VMM_UNLIKELY(order > VMM_PMEM_ORDER_MAX))
 		return VMM_EINVAL;
-	stack = vmm_pmem_cpu_stack(cpu, cpu->get_at[order]);
+	stack = vmm_pmem_cpu_gets(cpu, order);
 	marks = cpu->marks;
+	base = cpu->base;
 	if (VMM_UNLIKELY(!vmm_pmem_cpu_try(cpu)))
 		return vmm_pmem_cache_alloc_slow(cpu, order, pa_out);
-	popped = vmm_pmem_cpu_pop(cpu, stack, marks, order, pa_out);
+	popped = vmm_pmem_cpu_pop(cpu, stack, marks, order, &at);
 	vmm_pmem_cpu_leave(cpu);
-	if (VMM_LIKELY(popped))
-		return VMM_OK;
-	return vmm_pmem_cache_alloc_slow(cpu, order, pa_out);
+	if (VMM_UNLIKELY(!popped))
+		return vmm_pmem_cache_alloc_slow(cpu, order, pa_out);
+	*pa_out = base + vmm_pfn_to_pa(at);
+	return VMM_OK;
 }
 
 /**
@@ -226,22 +269,26 @@ VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_free(
 	struct vmm_pmem_cpu *cpu, vmm_pa_t pa, unsigned order)
 {
 	struct vmm_pmem_stack *stack;
-	uint8_t *mark;
+	uint32_t *end;
+	uint8_t *marks;
+	uint64_t mark_at;
 	uint64_t at;
 	bool pushed;
 
 	if (VMM_UNLIKELY(order > VMM_PMEM_ORDER_MAX))
 		return VMM_EINVAL;
-	at = vmm_pmem_cpu_frame(cpu, pa, order);
-	if (VMM_UNLIKELY(at >= cpu->frames))
+	if (VMM_UNLIKELY(!vmm_pmem_cpu_named(cpu, pa, order, &at)))
 		return vmm_pmem_cache_free_slow(cpu, pa, order);
-	stack = vmm_pmem_cpu_stack(cpu, cpu->put_at[order]);
-	mark = vmm_pmem_cpu_mark(cpu, at, order);
-	/* It comes while the exchange takes its time. */
-	__builtin_prefetch(mark);
+	stack = vmm_pmem_cpu_puts(cpu, order, &end);
+	if (VMM_UNLIKELY(end == NULL))
+		return vmm_pmem_cache_free_slow(cpu, pa, order);
+	marks = cpu->marks;
+	mark_at = vmm_pmem_mark_at(cpu, at, order);
+	/* The mark comes while the exchange takes its time. */
+	__builtin_prefetch((const void *)((uintptr_t)marks + mark_at));
 	if (VMM_UNLIKELY(!vmm_pmem_cpu_try(cpu)))
 		return vmm_pmem_cache_free_slow(cpu, pa, order);
-	pushed = vmm_pmem_cpu_push(stack, mark, order, at);
+	pushed = vmm_pmem_cpu_push(stack, end, marks, mark_at, order, at);
 	vmm_pmem_cpu_leave(cpu);
 	if (VMM_LIKELY(pushed))
 		return VMM_OK;
@@ -261,13 +308,15 @@ VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_free(
 VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_alloc_pinned(
 	struct vmm_pmem_cpu *cpu, unsigned order, vmm_pa_t *pa_out)
 {
+	uint32_t at;
+
 	if (VMM_UNLIKELY(order > VMM_PMEM_ORDER_MAX))
 		return VMM_EINVAL;
-	if (VMM_LIKELY(vmm_pmem_cpu_pop(cpu,
-		    vmm_pmem_cpu_stack(cpu, cpu->get_at[order]), cpu->marks,
-		    order, pa_out)))
-		return VMM_OK;
-	return vmm_pmem_cache_alloc_slow(cpu, order, pa_out);
+	if (VMM_UNLIKELY(!vmm_pmem_cpu_pop(cpu, vmm_pmem_cpu_gets(cpu, order),
+		    cpu->marks, order, &at)))
+		return vmm_pmem_cache_alloc_slow(cpu, order, pa_out);
+	*pa_out = cpu->base + vmm_pfn_to_pa(at);
+	return VMM_OK;
 }
 
 /**
@@ -283,15 +332,17 @@ VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_alloc_pinned(
 VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_free_pinned(
 	struct vmm_pmem_cpu *cpu, vmm_pa_t pa, unsigned order)
 {
+	struct vmm_pmem_stack *stack;
+	uint32_t *end;
 	uint64_t at;
 
 	if (VMM_UNLIKELY(order > VMM_PMEM_ORDER_MAX))
 		return VMM_EINVAL;
-	at = vmm_pmem_cpu_frame(cpu, pa, order);
-	if (VMM_LIKELY(at < cpu->frames &&
-		       vmm_pmem_cpu_push(
-			       vmm_pmem_cpu_stack(cpu, cpu->put_at[order]),
-			       vmm_pmem_cpu_mark(cpu, at, order), order, at)))
+	if (VMM_UNLIKELY(!vmm_pmem_cpu_named(cpu, pa, order, &at)))
+		return vmm_pmem_cache_free_slow(cpu, pa, order);
+	stack = vmm_pmem_cpu_puts(cpu, order, &end);
+	if (VMM_LIKELY(vmm_pmem_cpu_push(stack, end, cpu->marks,
+		    vmm_pmem_mark_at(cpu, at, order), order, at)))
 		return VMM_OK;
 	return vmm_pmem_cache_free_slow(cpu, pa, order);
 }

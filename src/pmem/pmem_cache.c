@@ -149,12 +149,14 @@ static void init_cpu(struct vmm_pmem_cache *cache, struct vmm_pmem_cpu *cpu,
 		.cache = cache,
 	};
 	for (unsigned i = 0; i <= VMM_PMEM_ORDER_MAX; i++) {
-		cpu->get_at[i] = cpu_offset(cpu, &cpu->mags[0].stack[0]);
+		cpu->get_at[i] =
+			cpu_offset(cpu, &cpu->mags[VMM_PMEM_MAGS - 1].stack[0]);
 		cpu->put_at[i] = cpu->get_at[i];
 	}
 	for (uint32_t i = 0; i < d.count; i++) {
 		const uint32_t depth = d.at[i].depth;
-		struct vmm_pmem_mag *mag = &cpu->mags[i + 1];
+		struct vmm_pmem_mag *mag =
+			&cpu->mags[d.at[i].order == 0 ? 0 : i + 1];
 
 		mag->order = d.at[i].order;
 		mag->batch = depth / 2 < GET_MAX ? depth / 2 : GET_MAX;
@@ -164,6 +166,8 @@ static void init_cpu(struct vmm_pmem_cache *cache, struct vmm_pmem_cpu *cpu,
 		cpu->put_at[mag->order] =
 			cpu_offset(cpu, &mag->stack[stacks - 1]);
 	}
+	if (stacks == 1)
+		cpu->puts_end = cpu->mags[0].stack[0].end;
 }
 
 int vmm_pmem_cache_init(struct vmm_pmem_cache *cache, struct vmm_pmem *pmem,
@@ -258,7 +262,7 @@ int vmm_pmem_cache_drain(struct vmm_pmem_cpu *cpu)
 {
 	if (!vmm_pmem_cpu_try(cpu))
 		return VMM_EBUSY;
-	for (unsigned i = 1; i <= VMM_PMEM_DEPTHS_MAX; i++) {
+	for (unsigned i = 0; i < VMM_PMEM_MAGS; i++) {
 		struct vmm_pmem_mag *mag = &cpu->mags[i];
 
 		flush(cpu, mag, &mag->stack[0], height(&mag->stack[0]));
@@ -304,12 +308,16 @@ static bool pop(struct vmm_pmem_cpu *cpu, unsigned order, vmm_pa_t *pa_out)
 {
 	struct vmm_pmem_mag *mag = mag_of(cpu, order);
 	struct vmm_pmem_stack *stack = &mag->stack[0];
+	uint32_t at;
 
 	if (stack->end == stack->bottom)
 		return false;
 	if (stack->top == stack->bottom && !refill(cpu, mag))
 		return false;
-	return vmm_pmem_cpu_pop(cpu, stack, cpu->marks, order, pa_out);
+	if (!vmm_pmem_cpu_pop(cpu, stack, cpu->marks, order, &at))
+		return false;
+	*pa_out = cpu->base + vmm_pfn_to_pa(at);
+	return true;
 }
 
 /* The magazine is empty, or somebody is at it, or there is none. */
@@ -368,8 +376,8 @@ static bool push(struct vmm_pmem_cpu *cpu, unsigned order, uint64_t at)
 	if (stack->top == stack->end)
 		flush(cpu, mag, stack,
 			mag->batch < PUT_MAX ? mag->batch : PUT_MAX);
-	return vmm_pmem_cpu_push(
-		stack, vmm_pmem_cpu_mark(cpu, at, order), order, at);
+	return vmm_pmem_cpu_push(stack, stack->end, cpu->marks,
+		vmm_pmem_mark_at(cpu, at, order), order, at);
 }
 
 /* Straight to the zone: an aligned run that lies in the window. */

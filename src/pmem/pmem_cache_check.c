@@ -16,7 +16,7 @@ void vmm_pmem_cache_stat(const struct vmm_pmem_cache *cache,
 	for (uint32_t i = 0; i < cache->cpus; i++) {
 		const struct vmm_pmem_cpu *cpu = vmm_pmem_cache_cpu(cache, i);
 
-		for (unsigned k = 1; k <= VMM_PMEM_DEPTHS_MAX; k++) {
+		for (unsigned k = 0; k < VMM_PMEM_MAGS; k++) {
 			const struct vmm_pmem_mag *mag = &cpu->mags[k];
 			sum.parked += runs_of(mag) << mag->order;
 		}
@@ -75,10 +75,12 @@ static bool stack_ok(const struct vmm_pmem_cpu *cpu,
 static bool cpu_ok(const struct vmm_pmem_cache *cache,
 	const struct vmm_pmem_cpu *cpu, struct tally *t)
 {
+	const struct vmm_pmem_stack *none;
+
 	if (cpu->taken != 0 || cpu->marks != cache->marks ||
 		cpu->cache != cache || cpu->frames != cache->pmem->count)
 		return false;
-	for (unsigned k = 0; k <= VMM_PMEM_DEPTHS_MAX; k++) {
+	for (unsigned k = 0; k < VMM_PMEM_MAGS; k++) {
 		const struct vmm_pmem_mag *mag = &cpu->mags[k];
 
 		if (mag->order > VMM_PMEM_ORDER_MAX ||
@@ -86,19 +88,22 @@ static bool cpu_ok(const struct vmm_pmem_cache *cache,
 			!stack_ok(cpu, mag, &mag->stack[1], t))
 			return false;
 	}
-	return cpu->mags[0].stack[0].end == cpu->mags[0].stack[0].bottom;
+	none = &cpu->mags[VMM_PMEM_MAGS - 1].stack[0];
+	return none->end == none->bottom;
 }
 
 /* May @mark stand with the frames, or else with the blocks? */
 static bool mark_ok(uint8_t mark, bool with_blocks)
 {
+	const unsigned user = mark & ~(unsigned)VMM_PMEM_MARK_IS_PARKED;
+
 	if (mark == 0)
 		return true;
 	if (with_blocks)
-		return mark >= VMM_PMEM_MARK_USER(BLOCK_ORDER) &&
-		       mark <= VMM_PMEM_MARK_PARKED(VMM_PMEM_ORDER_MAX);
-	return mark >= VMM_PMEM_MARK_USER(0) &&
-	       mark < VMM_PMEM_MARK_USER(BLOCK_ORDER);
+		return user >= VMM_PMEM_MARK_USER(BLOCK_ORDER) &&
+		       user <= VMM_PMEM_MARK_USER(VMM_PMEM_ORDER_MAX);
+	return user >= VMM_PMEM_MARK_USER(0) &&
+	       user < VMM_PMEM_MARK_USER(BLOCK_ORDER);
 }
 
 /* I3, and the marks that say "parked", in one pass. */
@@ -113,7 +118,7 @@ static bool marks_ok(const struct vmm_pmem_cache *cache, struct tally *t)
 
 		if (!mark_ok(mark, at >= pmem->count))
 			return false;
-		if (mark != 0 && mark % 2 == 1)
+		if ((mark & VMM_PMEM_MARK_IS_PARKED) != 0)
 			tally_add(t, at);
 		if (at >= pmem->count)
 			continue;

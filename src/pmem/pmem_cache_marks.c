@@ -3,7 +3,7 @@
  * Marks: what the cache knows about runs that it took out of the zone.
  *
  *      in the zone --- refill ---> parked --- alloc ---> user's
- *           mark 0                 2n + 3               2n + 2
+ *           mark 0                 n + 33               n + 1
  *             ^                     |  ^                  |
  *             +------- flush -------+  +------ free ------+
  *
@@ -22,18 +22,18 @@
 
 static bool is_parked(uint8_t mark)
 {
-	return mark != 0 && mark % 2 == 1;
+	return (mark & VMM_PMEM_MARK_IS_PARKED) != 0;
 }
 
 static unsigned order_of(uint8_t mark)
 {
-	return mark / 2u - 1;
+	return (mark & ~(unsigned)VMM_PMEM_MARK_IS_PARKED) - 1;
 }
 
 /* The number of the block of frame @at, as the zone counts. */
 static uint64_t block_of(const struct vmm_pmem_cache *cache, uint64_t at)
 {
-	return pmem_block_of(cache->pmem, cache->pmem->first + at);
+	return (at + cache->pmem->first % BLOCK_FRAMES) >> BLOCK_ORDER;
 }
 
 static uint64_t mark_at(
@@ -52,13 +52,44 @@ static void set(uint8_t *mark, uint8_t value, uint16_t *known)
 		*known = (uint16_t)(*known + (value != 0 ? 1 : -1));
 }
 
+#define MARKS_A_WORD 8 /* a mark is a byte */
+
+/* Do the first eight of @at, which differ, fill a word of marks? */
+static bool is_word(const uint32_t *at)
+{
+	uint32_t differ = at[0] ^ at[1];
+
+	if (differ >= MARKS_A_WORD)
+		return false;
+	for (unsigned i = 2; i < MARKS_A_WORD; i++)
+		differ |= at[0] ^ at[i];
+	return differ < MARKS_A_WORD;
+}
+
+/* Set the word of marks that @mark is in. Returns how many of them were not 0:
+ * a mark is below 0x80, so that the sum has that bit if it is not 0. */
+static unsigned set_word(uint8_t *mark, uint8_t value)
+{
+	const uint64_t each = UINT64_MAX / UINT8_MAX;
+	uint64_t *word = (uint64_t *)(void *)mark;
+	const uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	__atomic_store_n(word, value * each, __ATOMIC_RELAXED);
+	if (old == 0)
+		return 0;
+	return vmm_popcount((old + 0x7f * each) & (0x80 * each));
+}
+
 /*
- * Set the marks of runs below a block: those that lie in one block and follow
- * each other, which most do, count as one.
+ * Set the marks of runs below a block; those that lie in one block and follow
+ * each other, which most do, are counted at once. Single frames that fill a word
+ * of marks, out of a block that was whole, are set at once, too, unless words of
+ * marks may cross blocks.
  */
 static void set_small(struct vmm_pmem_cache *cache, uint8_t mark,
 	uint32_t count, const uint32_t *at)
 {
+	const bool words = cache->pmem->first % MARKS_A_WORD == 0;
 	uint8_t *marks = cache->marks;
 	uint32_t i = 0;
 
@@ -68,9 +99,18 @@ static void set_small(struct vmm_pmem_cache *cache, uint8_t mark,
 		uint32_t old = 0;
 
 		do {
+			if (words && count - i >= MARKS_A_WORD &&
+				is_word(&at[i])) {
+				old += set_word(
+					&marks[at[i] - at[i] % MARKS_A_WORD],
+					mark);
+				i += MARKS_A_WORD;
+				continue;
+			}
 			old += vmm_pmem_mark(&marks[at[i]]) != 0 ? 1 : 0;
 			vmm_pmem_mark_set(&marks[at[i]], mark);
-		} while (++i < count && block_of(cache, at[i]) == block);
+			i++;
+		} while (i < count && block_of(cache, at[i]) == block);
 		cache->known[block] = (uint16_t)(cache->known[block] - old +
 						 (mark != 0 ? i - from : 0));
 	}
@@ -162,7 +202,7 @@ static bool next_of_blocks(const struct vmm_pmem_cache *cache, struct walk *w)
 static bool is_cached(const struct vmm_pmem_cache *cache, unsigned order)
 {
 	return vmm_pmem_cache_cpu(cache, 0)->get_at[order] !=
-	       offsetof(struct vmm_pmem_cpu, mags);
+	       offsetof(struct vmm_pmem_cpu, mags[VMM_PMEM_MAGS - 1]);
 }
 
 /* A run that begins before the range, and before its first block if large. */

@@ -170,29 +170,19 @@ static inline uint64_t line_fold_more(uint64_t *words, unsigned order)
 	return any;
 }
 
-/* Bit w is set if and only if word w, folded to order 6, is free. */
-static inline unsigned line_whole_words(const uint64_t *words)
+/* Bit w is set if and only if word w is all free. */
+static inline unsigned line_whole_words(const uint64_t *line)
 {
 	unsigned whole = 0;
 
 	for (unsigned w = 0; w < LINE_WORDS; w++)
-		whole |= (unsigned)words[w] << w;
+		whole |= (line[w] == UINT64_MAX ? 1U : 0U) << w;
 	return whole;
 }
 
-/* The order of the largest free aligned run of a line that is not all 0. */
-static inline unsigned line_order(const uint64_t *line)
+/* The order of the largest free aligned run of a line with such words. */
+static inline unsigned line_order_whole(unsigned whole)
 {
-	uint64_t words[LINE_WORDS];
-	unsigned whole;
-
-	for (unsigned w = 0; w < LINE_WORDS; w++)
-		words[w] = line[w];
-	for (unsigned order = 0; order < WORD_ORDER; order++) {
-		if (line_fold_more(words, order) == 0)
-			return order;
-	}
-	whole = line_whole_words(words);
 	whole &= (whole >> 1) & 0x55;
 	if (whole == 0)
 		return 6;
@@ -200,6 +190,23 @@ static inline unsigned line_order(const uint64_t *line)
 	if (whole == 0)
 		return 7;
 	return whole == 0x11 ? 9 : 8;
+}
+
+/* The order of the largest free aligned run of a line that is not all 0. */
+static inline unsigned line_order(const uint64_t *line)
+{
+	const unsigned whole = line_whole_words(line);
+	uint64_t words[LINE_WORDS];
+
+	if (whole != 0)
+		return line_order_whole(whole);
+	for (unsigned w = 0; w < LINE_WORDS; w++)
+		words[w] = line[w];
+	for (unsigned order = 0; order < WORD_ORDER - 1; order++) {
+		if (line_fold_more(words, order) == 0)
+			return order;
+	}
+	return WORD_ORDER - 1;
 }
 
 /* The part of @count frames from @at that lies in word @w, as bits. */

@@ -61,7 +61,7 @@ TEST(corrupt_pmem_cache_stacks)
 	struct vmm_pmem_mag *mag;
 
 	rig();
-	mag = &cpu_of(0)->mags[1];
+	mag = &cpu_of(0)->mags[0];
 	BREAKS(mag->stack[0].top++);
 	BREAKS(mag->stack[0].top--);
 	BREAKS(mag->stack[1].top = mag->stack[1].bottom - 1);
@@ -75,11 +75,12 @@ TEST(corrupt_pmem_cache_stacks)
 	mag = &cpu_of(1)->mags[2];
 	BREAKS(mag->stack[0].bottom[0] += 1);
 	BREAKS(cpu_of(1)->taken = 1);
-	BREAKS(cpu_of(0)->mags[0].stack[0].end = mag->stack[0].end);
+	BREAKS(cpu_of(0)->mags[VMM_PMEM_MAGS - 1].stack[0].end =
+			mag->stack[0].end);
 	BREAKS(cpu_of(0)->marks++);
 	BREAKS(cpu_of(0)->cache = NULL);
 	/* A parked frame that is free in the zone. */
-	mag = &cpu_of(0)->mags[1];
+	mag = &cpu_of(0)->mags[0];
 	BREAKS(CHECK_EQ(
 		vmm_pmem_free(&zone,
 			BASE + vmm_pfn_to_pa(mag->stack[0].bottom[0]), 0),
@@ -96,7 +97,7 @@ TEST(corrupt_pmem_cache_marks)
 		const uint8_t mark = cache.marks[at];
 
 		BREAKS(cache.marks[at] = mark == 0 ? 2 : 0);
-		BREAKS(cache.marks[at] = mark ^ 1);
+		BREAKS(cache.marks[at] = mark ^ VMM_PMEM_MARK_IS_PARKED);
 		BREAKS(cache.marks[at] = 0xff);
 	}
 	for (unsigned b = 0; b < zone.blocks; b++) {
