@@ -64,7 +64,7 @@ extern const struct contender stack_contender, stack_locked_contender,
 	list_contender, bitmap_contender, buddy_contender,
 	buddy_pinned_contender, vmm_lifo_contender, vmm_pinned_contender,
 	vmm_bare_contender, vmm_split_contender, vmm_zone_contender,
-	vmm_home_contender;
+	vmm_home_contender, vmm_hook_contender, stack_hook_contender;
 
 /* Memory for one contender at a time, of what was asked for in this round. */
 void job_memory_reset(void);
