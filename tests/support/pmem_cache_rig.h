@@ -67,11 +67,28 @@ static inline uint64_t parked(void)
 	return s.parked;
 }
 
+/* The inline calls of an order that is a constant are others. */
+static inline int cache_alloc(
+	struct vmm_pmem_cpu *cpu, unsigned order, vmm_pa_t *pa_out)
+{
+	if (order == 0)
+		return vmm_pmem_cache_alloc(cpu, 0, pa_out);
+	return vmm_pmem_cache_alloc(cpu, order, pa_out);
+}
+
+static inline int cache_free(
+	struct vmm_pmem_cpu *cpu, vmm_pa_t pa, unsigned order)
+{
+	if (order == 0)
+		return vmm_pmem_cache_free(cpu, pa, 0);
+	return vmm_pmem_cache_free(cpu, pa, order);
+}
+
 static inline vmm_pa_t get(uint32_t cpu, unsigned order)
 {
 	vmm_pa_t pa = 1;
 
-	CHECK_EQ(vmm_pmem_cache_alloc(cpu_of(cpu), order, &pa), VMM_OK);
+	CHECK_EQ(cache_alloc(cpu_of(cpu), order, &pa), VMM_OK);
 	CHECK_EQ(pa & ((PAGE << order) - 1), 0);
 	CHECK_EQ(locked, 0);
 	return pa;
@@ -79,7 +96,7 @@ static inline vmm_pa_t get(uint32_t cpu, unsigned order)
 
 static inline int put(uint32_t cpu, vmm_pa_t pa, unsigned order)
 {
-	return vmm_pmem_cache_free(cpu_of(cpu), pa, order);
+	return cache_free(cpu_of(cpu), pa, order);
 }
 
 /* All is home, and the zone is as if nothing had been. */

@@ -125,6 +125,9 @@ TEST(unit_pmem_cache_wrong_frees)
 		CHECK_EQ(put(0, vmm_align_down(run, 16 * PAGE), 4), VMM_EEXIST);
 		CHECK_EQ(vmm_pmem_cache_free_range(&cache, run + PAGE, 1),
 			VMM_EEXIST);
+		/* Its mark is that of all frames of the block. */
+		CHECK_EQ(put(1, block + PAGE, 9), VMM_EINVAL);
+		CHECK_EQ(put(1, block + 256 * PAGE, 9), VMM_EINVAL);
 		CHECK_EQ(put(1, block, 9), VMM_OK);
 		CHECK_EQ(put(0, block + 511 * PAGE, 0), VMM_EEXIST);
 		CHECK_EQ(put(0, block, 9), VMM_EEXIST);
@@ -233,7 +236,7 @@ TEST(unit_pmem_cache_exhaustion_at_each_order)
 		for (size_t i = 0; i < all; i++)
 			got[i] = get((uint32_t)i % 3, order);
 		for (cpu = 0; cpu < 3; cpu++)
-			CHECK_EQ(vmm_pmem_cache_alloc(cpu_of(cpu), order, &pa),
+			CHECK_EQ(cache_alloc(cpu_of(cpu), order, &pa),
 				VMM_ENOMEM);
 		CHECK_EQ(pa, 1);
 		CHECK_EQ(stat().free, 0);
