@@ -222,6 +222,9 @@ struct vmm_pmem_zones_stat {
  * @stat_out: Receives them.
  *
  * A leak oracle: with nobody else at it, @used is what the kernel has in hand.
+ * While others go on, @whole is a walk's figure and not one moment's: the zone's
+ * lock is held for 16 blocks at a time. In each zone @parked is no more than what
+ * is not free, and @whole no more than what is.
  *
  * Cost: O(blocks).
  */
@@ -236,7 +239,7 @@ void vmm_pmem_zones_stat(
  *   frames: 131072 managed, 100000 free, 64 parked, 31008 used; 2% of the free
  *   not in blocks of 2M
  *
- * in one line, without its end.
+ * in one line, without its end. The figures are those of vmm_pmem_zones_stat().
  *
  * Cost: O(blocks).
  */
@@ -247,6 +250,9 @@ void vmm_pmem_zones_line(
  * vmm_pmem_zones_dump() - Print all zones for people.
  * @set:  The set.
  * @sink: Receives the text: the orders, then each zone, then the line.
+ *
+ * The locks are taken as for vmm_pmem_zones_stat(), for a range at a time, and not
+ * while @sink is called.
  *
  * Cost: As vmm_pmem_dump() of all zones.
  */

@@ -148,6 +148,26 @@ uint32_t vmm_pmem_put_many(struct vmm_pmem *pmem, unsigned order,
 bool vmm_pmem_find_blocks(
 	const struct vmm_pmem *pmem, unsigned order, vmm_pfn_t *pfn_out);
 
+/* pmem_dump.c: @lock, or NULL, is held for RUNS_STEP blocks at a time only, and
+ * not while the sink is called. */
+#define RUNS_STEP 16
+void vmm_pmem_runs_in_steps(const struct vmm_pmem *pmem,
+	const struct vmm_lock *lock, struct vmm_pmem_runs *runs_out);
+void vmm_pmem_dump_in_steps(const struct vmm_pmem *pmem,
+	const struct vmm_lock *lock, const struct vmm_sink *sink);
+
+static inline void pmem_lock(const struct vmm_lock *lock)
+{
+	if (lock != NULL)
+		lock->acquire(lock->ctx);
+}
+
+static inline void pmem_unlock(const struct vmm_lock *lock)
+{
+	if (lock != NULL)
+		lock->release(lock->ctx);
+}
+
 /* To be called when frames were taken. */
 static inline void pmem_note_peak(struct vmm_pmem *pmem)
 {

@@ -9,14 +9,12 @@
 
 static inline void cache_lock(const struct vmm_pmem_cache *cache)
 {
-	if (cache->lock != NULL)
-		cache->lock->acquire(cache->lock->ctx);
+	pmem_lock(cache->lock);
 }
 
 static inline void cache_unlock(const struct vmm_pmem_cache *cache)
 {
-	if (cache->lock != NULL)
-		cache->lock->release(cache->lock->ctx);
+	pmem_unlock(cache->lock);
 }
 
 /* The number of a frame in the window, as magazines and marks count. */

@@ -5,6 +5,13 @@
 #include "core/text.h"
 #include "pmem/pmem_mag.h"
 
+/* While others go on, what is counted later may be more than what it is a part
+ * of was. */
+static uint64_t part_of(uint64_t count, uint64_t all)
+{
+	return count < all ? count : all;
+}
+
 void vmm_pmem_zones_stat(
 	const struct vmm_pmem_zones *set, struct vmm_pmem_zones_stat *stat_out)
 {
@@ -16,17 +23,19 @@ void vmm_pmem_zones_stat(
 		struct vmm_pmem_runs runs;
 		struct vmm_pmem_stat stat;
 
+		vmm_pmem_runs_in_steps(cache->pmem, cache->lock, &runs);
 		cache_lock(cache);
 		vmm_pmem_stat(cache->pmem, &stat);
-		vmm_pmem_runs(cache->pmem, &runs);
 		cache_unlock(cache);
 		vmm_pmem_cache_stat(cache, &parked);
+		parked.parked = part_of(parked.parked, stat.used);
 		sum.managed += stat.managed;
 		sum.free += stat.free;
 		sum.held += stat.held;
 		sum.parked += parked.parked;
 		sum.used += stat.used - parked.parked;
-		sum.whole += runs.runs[BLOCK_ORDER] << BLOCK_ORDER;
+		sum.whole += part_of(
+			runs.runs[BLOCK_ORDER] << BLOCK_ORDER, stat.free);
 	}
 	*stat_out = sum;
 }
@@ -92,7 +101,8 @@ void vmm_pmem_zones_dump(
 		vmm_text_str(sink, "zone ");
 		number(sink, i, " on node ");
 		number(sink, zone->node, "\n");
-		vmm_pmem_dump(zone->cache->pmem, sink);
+		vmm_pmem_dump_in_steps(
+			zone->cache->pmem, zone->cache->lock, sink);
 		vmm_pmem_cache_stat(zone->cache, &stat);
 		vmm_text_str(sink, "magazines ");
 		vmm_text_dec(sink, stat.parked, 14);

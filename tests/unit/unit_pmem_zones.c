@@ -296,6 +296,76 @@ TEST(unit_pmem_zones_text)
 	CHECK(test_text_has(&text, "3 frames parked; 1 refills"));
 }
 
+/*
+ * A lock that, whenever it is let go, takes all of the zone away or gives it
+ * back: as other CPUs might.
+ */
+static struct {
+	bool held;
+	bool taken; /* the whole of the zone, by others */
+	uint64_t count;
+} others;
+
+static void others_acquire(void *ctx)
+{
+	CHECK(ctx == &others);
+	CHECK(!others.held);
+	others.held = true;
+	others.count++;
+}
+
+static void others_release(void *ctx)
+{
+	struct vmm_pmem *zone = &pmem[0];
+	const vmm_pa_t base = vmm_pfn_to_pa(zone->first);
+
+	CHECK(ctx == &others);
+	CHECK(others.held);
+	others.held = false;
+	if (others.taken)
+		CHECK_EQ(vmm_pmem_free_range(zone, base, zone->count), VMM_OK);
+	else
+		CHECK_EQ(vmm_pmem_claim(zone, base, zone->count), VMM_OK);
+	others.taken = !others.taken;
+}
+
+static void others_write(void *ctx, const char *text, size_t size)
+{
+	(void)ctx, (void)text, (void)size;
+	CHECK(!others.held);
+}
+
+/*
+ * A lock is held for at most sixteen blocks, and never while the sink is called;
+ * and figures of different moments make no nonsense.
+ */
+TEST(unit_pmem_zones_lock_is_not_held_for_long)
+{
+	static const struct vmm_lock lock = {
+		others_acquire, others_release, &others};
+	const struct vmm_sink sink = {.write = others_write};
+	struct vmm_pmem_zones_stat stat;
+
+	vmm_memmap_init(&map, ranges, 64);
+	init_zone(0, VMM_GIB(2), VMM_MIB(82));
+	caches[0].lock = &lock;
+	vmm_pmem_zones_init(&set, zones, ZONES, order, NODES, NULL);
+	CHECK_EQ(add(0, 0), VMM_OK);
+	others.count = 0;
+	others.taken = false;
+	vmm_pmem_zones_stat(&set, &stat);
+	/* 16, 16 and 9 blocks, and the counts: at the first and the third step
+	 * all was free, at the end nothing. */
+	CHECK_EQ(others.count, 4);
+	CHECK_EQ(stat.managed, 41 * 512);
+	CHECK_EQ(stat.free, 0);
+	CHECK_EQ(stat.whole, 0);
+	CHECK_EQ(stat.used, 41 * 512);
+	others.count = 0;
+	vmm_pmem_zones_dump(&set, &sink);
+	CHECK(others.count >= 4 + 4 + 2);
+}
+
 /* The check sees a broken order and zones out of order. */
 TEST(corrupt_pmem_zones)
 {
