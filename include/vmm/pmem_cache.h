@@ -107,8 +107,9 @@ struct vmm_pmem_cache_sizes {
 
 /*
  * A cache. Private. Invariants, which vmm_pmem_cache_check() tests:
- *   I1  a parked run is aligned, in the window and not free in the zone; no
- *       stack is longer than its depth
+ *   I1  a parked run is aligned, in the window and not free in the zone; no two
+ *       of them have a frame in common; no stack is longer than its depth, or
+ *       outside of its CPU's memory
  *   I2  a mark says "parked, order n" if and only if the run is in a magazine
  *       of order n, once
  *   I3  known[b] is the number of marks of frames of block b that are not 0
@@ -291,7 +292,9 @@ void vmm_pmem_cache_stat(const struct vmm_pmem_cache *cache,
  * vmm_pmem_cache_check() - Test all invariants, those of the zone included.
  * @cache: The cache; all CPUs are at rest.
  *
- * Cost:   O(frames) with marks, else O(blocks + parked runs).
+ * With marks, each one of a parked run has a bit more during the check.
+ *
+ * Cost:   O(frames + parked runs) with marks, else O(blocks + parked runs^2).
  * Return: VMM_OK or VMM_ECORRUPT.
  */
 VMM_NODISCARD int vmm_pmem_cache_check(const struct vmm_pmem_cache *cache);

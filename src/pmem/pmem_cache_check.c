@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What a cache tells people, and its self-check. */
+/*
+ * What a cache tells people, and its self-check. With marks it is exact in one
+ * pass over them: each run sees its mark, which gets a bit; so a run that stands
+ * in two slots finds the bit set, a mark without a run has none, and runs that
+ * overlap begin before the end of another. The bits go at the end.
+ */
 #include "pmem/pmem_mag.h"
 
 static uint64_t runs_of(const struct vmm_pmem_mag *mag)
@@ -28,52 +33,75 @@ void vmm_pmem_cache_stat(const struct vmm_pmem_cache *cache,
 	*stat_out = sum;
 }
 
-/*
- * Runs, or marks that say "parked": how many, and what tells apart two sets of
- * as many that differ in one member, or have one twice.
- */
-struct tally {
-	uint64_t count;
-	uint64_t sum;
-	uint64_t squares;
+/* One parked run after the other. To begin, zero it. */
+struct walk {
+	uint32_t cpu; /* of the next one */
+	uint32_t stack;
+	uint32_t slot;
+	uint64_t at; /* the run: its first frame, counted from the window's */
+	unsigned order;
 };
 
-static void tally_add(struct tally *t, uint64_t mark_at)
+static bool next_parked(const struct vmm_pmem_cache *cache, struct walk *w)
 {
-	t->count++;
-	t->sum += mark_at;
-	t->squares += mark_at * mark_at;
+	for (; w->cpu < cache->cpus; w->cpu++, w->stack = 0) {
+		const struct vmm_pmem_cpu *cpu =
+			vmm_pmem_cache_cpu(cache, w->cpu);
+
+		for (; w->stack < 2 * VMM_PMEM_MAGS; w->stack++, w->slot = 0) {
+			const struct vmm_pmem_mag *mag =
+				&cpu->mags[w->stack / 2];
+			const struct vmm_pmem_stack *stack =
+				&mag->stack[w->stack % 2];
+
+			if (w->slot >= stack->top - stack->bottom)
+				continue;
+			w->at = stack->bottom[w->slot++];
+			w->order = mag->order;
+			return true;
+		}
+	}
+	return false;
 }
 
-/* I1, and half of I2: every parked run has its mark. */
-static bool stack_ok(const struct vmm_pmem_cpu *cpu,
-	const struct vmm_pmem_mag *mag, const struct vmm_pmem_stack *stack,
-	struct tally *t)
+/* I1, for one run; and half of I2: it has its mark. */
+static bool run_ok(const struct vmm_pmem_cpu *cpu, uint64_t at, unsigned order)
 {
 	const struct vmm_pmem *pmem = cpu->cache->pmem;
+	const vmm_pfn_t pfn = pmem->first + at;
+	const uint64_t frames = UINT64_C(1) << order;
 
-	if (stack->top < stack->bottom || stack->top > stack->end)
+	if (!pmem_has(pmem, pfn, frames) || !vmm_is_aligned(pfn, frames) ||
+		!vmm_pmem_all_used(pmem, pfn, frames))
+		return false;
+	return cpu->marks == NULL ||
+	       vmm_pmem_mark(&cpu->marks[vmm_pmem_mark_at(cpu, at, order)]) ==
+		       VMM_PMEM_MARK_PARKED(order);
+}
+
+/* I1: the stack lies in its CPU's memory, its runs are as they should be. */
+static bool stack_ok(const struct vmm_pmem_cpu *cpu,
+	const struct vmm_pmem_stack *stack, unsigned order)
+{
+	const uintptr_t low = (uintptr_t)(cpu + 1);
+	const uintptr_t high = (uintptr_t)cpu + cpu->cache->stride;
+
+	if (stack->top < stack->bottom || stack->top > stack->end ||
+		(uintptr_t)stack->bottom > (uintptr_t)stack->end)
+		return false;
+	if (stack->bottom != stack->end &&
+		((uintptr_t)stack->bottom < low ||
+			(uintptr_t)stack->end > high))
 		return false;
 	for (const uint32_t *at = stack->bottom; at < stack->top; at++) {
-		const vmm_pfn_t pfn = pmem->first + *at;
-		const uint64_t frames = UINT64_C(1) << mag->order;
-		const uint64_t mark_at = vmm_pmem_mark_at(cpu, *at, mag->order);
-
-		if (!pmem_has(pmem, pfn, frames) ||
-			!vmm_is_aligned(pfn, frames) ||
-			!vmm_pmem_all_used(pmem, pfn, frames))
+		if (!run_ok(cpu, *at, order))
 			return false;
-		if (cpu->marks != NULL &&
-			vmm_pmem_mark(&cpu->marks[mark_at]) !=
-				VMM_PMEM_MARK_PARKED(mag->order))
-			return false;
-		tally_add(t, mark_at);
 	}
 	return true;
 }
 
-static bool cpu_ok(const struct vmm_pmem_cache *cache,
-	const struct vmm_pmem_cpu *cpu, struct tally *t)
+static bool cpu_ok(
+	const struct vmm_pmem_cache *cache, const struct vmm_pmem_cpu *cpu)
 {
 	const struct vmm_pmem_stack *none;
 
@@ -84,70 +112,143 @@ static bool cpu_ok(const struct vmm_pmem_cache *cache,
 		const struct vmm_pmem_mag *mag = &cpu->mags[k];
 
 		if (mag->order > VMM_PMEM_ORDER_MAX ||
-			!stack_ok(cpu, mag, &mag->stack[0], t) ||
-			!stack_ok(cpu, mag, &mag->stack[1], t))
+			!stack_ok(cpu, &mag->stack[0], mag->order) ||
+			!stack_ok(cpu, &mag->stack[1], mag->order))
 			return false;
 	}
 	none = &cpu->mags[VMM_PMEM_MAGS - 1].stack[0];
 	return none->end == none->bottom;
 }
 
-/* May @mark stand with the frames, or else with the blocks? */
-static bool mark_ok(uint8_t mark, bool with_blocks)
+/* Without marks: no two runs have a frame in common. */
+static bool runs_disjoint(const struct vmm_pmem_cache *cache)
 {
-	const unsigned user = mark & ~(unsigned)VMM_PMEM_MARK_IS_PARKED;
+	struct walk a = {0};
+
+	while (next_parked(cache, &a)) {
+		const uint64_t end = a.at + (UINT64_C(1) << a.order);
+		struct walk b = a;
+
+		while (next_parked(cache, &b)) {
+			if (b.at < end &&
+				a.at < b.at + (UINT64_C(1) << b.order))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* A bit for marks, during the check: the run stands in a magazine. */
+#define MARK_SEEN 0x40U
+
+static uint8_t *mark_of(
+	const struct vmm_pmem_cache *cache, const struct walk *w)
+{
+	const struct vmm_pmem_cpu *cpu = vmm_pmem_cache_cpu(cache, 0);
+
+	return &cache->marks[vmm_pmem_mark_at(cpu, w->at, w->order)];
+}
+
+/* Mark all runs as seen. False: one of them stands there twice. */
+static bool see_runs(const struct vmm_pmem_cache *cache)
+{
+	struct walk w = {0};
+	bool ok = true;
+
+	while (next_parked(cache, &w)) {
+		uint8_t *mark = mark_of(cache, &w);
+		const unsigned was = vmm_pmem_mark(mark);
+
+		ok = ok && (was & MARK_SEEN) == 0;
+		vmm_pmem_mark_set(mark, (uint8_t)(was | MARK_SEEN));
+	}
+	return ok;
+}
+
+static void unsee_runs(const struct vmm_pmem_cache *cache)
+{
+	struct walk w = {0};
+
+	while (next_parked(cache, &w)) {
+		uint8_t *mark = mark_of(cache, &w);
+
+		vmm_pmem_mark_set(
+			mark, (uint8_t)(vmm_pmem_mark(mark) & ~MARK_SEEN));
+	}
+}
+
+/* What is carried along the marks. */
+struct tally {
+	uint64_t end;	/* of the parked runs so far, as numbers of frames */
+	unsigned known; /* marks of this block that are not 0 */
+};
+
+/*
+ * May @mark stand with the frames, or else with the blocks? If it says "parked",
+ * then of a run that was seen, and that begins, at @at, where no other run is.
+ */
+static bool mark_ok(
+	uint8_t mark, bool with_blocks, uint64_t at, struct tally *t)
+{
+	const unsigned parked = VMM_PMEM_MARK_IS_PARKED | MARK_SEEN;
+	const unsigned user = mark & ~parked;
 
 	if (mark == 0)
 		return true;
-	if (with_blocks)
-		return user >= VMM_PMEM_MARK_USER(BLOCK_ORDER) &&
-		       user <= VMM_PMEM_MARK_USER(VMM_PMEM_ORDER_MAX);
-	return user >= VMM_PMEM_MARK_USER(0) &&
-	       user < VMM_PMEM_MARK_USER(BLOCK_ORDER);
+	if (user < VMM_PMEM_MARK_USER(with_blocks ? BLOCK_ORDER : 0) ||
+		user > VMM_PMEM_MARK_USER(with_blocks ? VMM_PMEM_ORDER_MAX
+						      : BLOCK_ORDER - 1))
+		return false;
+	if ((mark & parked) == 0)
+		return true;
+	if ((mark & parked) != parked || at < t->end)
+		return false;
+	t->end = at + (UINT64_C(1) << (user - VMM_PMEM_MARK_USER(0)));
+	return true;
 }
 
-/* I3, and the marks that say "parked", in one pass. */
-static bool marks_ok(const struct vmm_pmem_cache *cache, struct tally *t)
+/* The other half of I2, and I3, in one pass: a block's mark, then its frames'. */
+static bool marks_ok(const struct vmm_pmem_cache *cache)
 {
 	const struct vmm_pmem *pmem = cache->pmem;
-	unsigned known = 0;
+	const uint8_t *marks = cache->marks;
+	struct tally t = {0};
 
-	for (uint64_t at = 0; at < pmem->count + pmem->blocks; at++) {
-		const uint8_t mark = vmm_pmem_mark(&cache->marks[at]);
+	for (uint64_t at = 0; at < pmem->count; at++) {
 		const vmm_pfn_t pfn = pmem->first + at;
+		const uint64_t b = pmem_block_of(pmem, pfn);
+		const uint8_t mark = vmm_pmem_mark(&marks[at]);
 
-		if (!mark_ok(mark, at >= pmem->count))
+		if ((pfn % BLOCK_FRAMES == 0 || at == 0) &&
+			!mark_ok(vmm_pmem_mark(&marks[pmem->count + b]), true,
+				at, &t))
 			return false;
-		if ((mark & VMM_PMEM_MARK_IS_PARKED) != 0)
-			tally_add(t, at);
-		if (at >= pmem->count)
-			continue;
-		known += mark != 0 ? 1 : 0;
+		if (!mark_ok(mark, false, at, &t))
+			return false;
+		t.known += mark != 0 ? 1 : 0;
 		if ((pfn + 1) % BLOCK_FRAMES != 0 && at + 1 != pmem->count)
 			continue;
-		if (cache->known[pmem_block_of(pmem, pfn)] != known)
+		if (cache->known[b] != t.known)
 			return false;
-		known = 0;
+		t.known = 0;
 	}
 	return true;
 }
 
 int vmm_pmem_cache_check(const struct vmm_pmem_cache *cache)
 {
-	struct tally runs = {0};
-	struct tally parked = {0};
+	bool ok;
 
 	if (vmm_pmem_check(cache->pmem) != VMM_OK)
 		return VMM_ECORRUPT;
 	for (uint32_t i = 0; i < cache->cpus; i++) {
-		if (!cpu_ok(cache, vmm_pmem_cache_cpu(cache, i), &runs))
+		if (!cpu_ok(cache, vmm_pmem_cache_cpu(cache, i)))
 			return VMM_ECORRUPT;
 	}
 	if (cache->marks == NULL)
-		return VMM_OK;
-	/* The other half of I2: no mark without its run, no run twice. */
-	if (!marks_ok(cache, &parked) || parked.count != runs.count ||
-		parked.sum != runs.sum || parked.squares != runs.squares)
-		return VMM_ECORRUPT;
-	return VMM_OK;
+		return runs_disjoint(cache) ? VMM_OK : VMM_ECORRUPT;
+	ok = see_runs(cache);
+	ok = ok && marks_ok(cache);
+	unsee_runs(cache);
+	return ok ? VMM_OK : VMM_ECORRUPT;
 }

@@ -7,6 +7,7 @@ static struct vmm_pmem good_zone;
 static unsigned char good_memory[sizeof(cache_memory)];
 static uint8_t good_marks[sizeof(cache_marks)];
 static unsigned char good_meta[sizeof(meta)];
+static struct vmm_pmem_cache_sizes sizes;
 
 static void copy(void *to, const void *from, size_t size)
 {
@@ -33,9 +34,10 @@ static void rig(void)
 	CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
 	good = cache;
 	good_zone = zone;
-	copy(good_memory, cache_memory, sizeof(good_memory));
-	copy(good_marks, cache_marks, sizeof(good_marks));
-	copy(good_meta, meta, sizeof(good_meta));
+	CHECK_EQ(vmm_pmem_cache_size(&zone, &config, &sizes), VMM_OK);
+	copy(good_memory, cache_memory, sizes.memory);
+	copy(good_marks, cache_marks, sizes.marks);
+	copy(good_meta, meta, zone.meta_size);
 }
 
 static void expect_corrupt(void)
@@ -43,9 +45,9 @@ static void expect_corrupt(void)
 	CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_ECORRUPT);
 	cache = good;
 	zone = good_zone;
-	copy(cache_memory, good_memory, sizeof(good_memory));
-	copy(cache_marks, good_marks, sizeof(good_marks));
-	copy(meta, good_meta, sizeof(good_meta));
+	copy(cache_memory, good_memory, sizes.memory);
+	copy(cache_marks, good_marks, sizes.marks);
+	copy(meta, good_meta, zone.meta_size);
 	CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
 }
 
@@ -77,6 +79,9 @@ TEST(corrupt_pmem_cache_stacks)
 	BREAKS(cpu_of(1)->taken = 1);
 	BREAKS(cpu_of(0)->mags[VMM_PMEM_MAGS - 1].stack[0].end =
 			mag->stack[0].end);
+	BREAKS(mag->stack[0].bottom = mag->stack[0].top =
+			cpu_of(0)->mags[0].stack[0].bottom);
+	BREAKS(mag->stack[1].end += 10000);
 	BREAKS(cpu_of(0)->marks++);
 	BREAKS(cpu_of(0)->cache = NULL);
 	/* A parked frame that is free in the zone. */
@@ -105,5 +110,86 @@ TEST(corrupt_pmem_cache_marks)
 		BREAKS(cache.marks[zone.count + b] = 1);
 		BREAKS(cache.marks[zone.count + b] ^=
 			VMM_PMEM_MARK_PARKED(9) ^ VMM_PMEM_MARK_USER(3));
+	}
+}
+
+/*
+ * Runs that stand in two slots, in place of others, so that their number, their
+ * sum and the sum of their squares remain: 0 + 4 + 5 = 1 + 2 + 6, and
+ * 0 + 16 + 25 = 1 + 4 + 36.
+ */
+TEST(corrupt_pmem_cache_a_run_twice)
+{
+	static const struct vmm_pmem_depth depths[] = {{0, 16}};
+	struct vmm_pmem_cache_config config = {
+		.cpus = 2, .depths = depths, .depths_count = 1};
+
+	for (unsigned marks = 0; marks < 2; marks++) {
+		uint32_t *slots;
+
+		zone_of(BASE, VMM_MIB(2));
+		cache_open(config, marks != 0);
+		CHECK_EQ(put(1, get(0, 0), 0), VMM_OK);
+		CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
+		/* 1 to 7 on CPU 0, and 0 on CPU 1. */
+		slots = cpu_of(0)->mags[0].stack[0].bottom;
+		for (unsigned i = 0; i < 7; i++) {
+			static const uint32_t twice[] = {7, 0, 5, 4, 3, 4, 5};
+
+			CHECK_EQ(slots[i], 7 - i);
+			slots[i] = twice[i];
+		}
+		CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_ECORRUPT);
+		for (unsigned i = 0; i < 7; i++)
+			slots[i] = 7 - i;
+		CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
+		cache_close();
+	}
+}
+
+/* Move the mark of a parked frame. */
+static void move_mark(uint32_t from, uint32_t to)
+{
+	cache.marks[from] = 0;
+	cache.known[from / 512]--;
+	CHECK_EQ(cache.marks[to], 0);
+	cache.marks[to] = VMM_PMEM_MARK_PARKED(0);
+	cache.known[to / 512]++;
+}
+
+/* A frame that is parked, and lies in a larger run that is parked. */
+TEST(corrupt_pmem_cache_runs_that_overlap)
+{
+	static const struct vmm_pmem_depth depths[] = {{0, 8}, {3, 4}, {9, 2}};
+	static const unsigned orders[] = {3, 9};
+	struct vmm_pmem_cache_config config = {
+		.cpus = 2, .depths = depths, .depths_count = 3};
+
+	for (unsigned i = 0; i < 4; i++) {
+		const unsigned order = orders[i / 2];
+		const bool marks = i % 2 != 0;
+		uint32_t *slot;
+		uint32_t run;
+
+		zone_of(BASE, VMM_MIB(16));
+		cache_open(config, marks);
+		CHECK_EQ(put(0, get(0, order), order), VMM_OK);
+		CHECK_EQ(put(1, get(1, 0), 0), VMM_OK);
+		CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
+		run = cpu_of(0)->mags[2 + i / 2].stack[0].bottom[0];
+		slot = cpu_of(1)->mags[0].stack[0].bottom;
+		/* A small run's first frame has its mark already. */
+		for (uint32_t k = order / 9 ^ 1; k < 1U << order; k++) {
+			const uint32_t was = *slot;
+
+			*slot = run + k;
+			if (marks)
+				move_mark(was, run + k);
+			CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_ECORRUPT);
+			*slot = was;
+			if (marks)
+				move_mark(run + k, was);
+			CHECK_EQ(vmm_pmem_cache_check(&cache), VMM_OK);
+		}
 	}
 }
