@@ -149,6 +149,19 @@ static void measure(const char *workload, enum work work, struct job *job)
 	}
 }
 
+/* Means, and then each call alone. */
+static void both(const char *workload, const char *calls, enum work work,
+	struct job *job)
+{
+	if (bench_wants(workload))
+		measure(workload, work, job);
+	if (bench_wants(calls)) {
+		job->lap = 1;
+		measure(calls, work, job);
+		job->lap = LAP;
+	}
+}
+
 static void single_frames(void)
 {
 	const uint32_t frames = shorter(GIB(1));
@@ -161,11 +174,9 @@ static void single_frames(void)
 		job.fill = 1;
 		measure("pair", PAIR, &job);
 	}
-	if (bench_wants("bulk-get")) {
-		job.calls = frames - frames / 64;
-		job.fill = 0;
-		measure("bulk-get", BULK_GET, &job);
-	}
+	job.calls = frames - frames / 64;
+	job.fill = 0;
+	both("bulk-get", "bulk-get-calls", BULK_GET, &job);
 	job.fill = frames;
 	job.calls = frames;
 	if (bench_wants("bulk-put")) {
@@ -175,11 +186,9 @@ static void single_frames(void)
 		job.victims = v;
 		measure("bulk-put", BULK_PUT, &job);
 	}
-	if (bench_wants("bulk-put-random")) {
-		v = victims(frames, 0, true);
-		job.victims = v;
-		measure("bulk-put-random", BULK_PUT, &job);
-	}
+	v = victims(frames, 0, true);
+	job.victims = v;
+	both("bulk-put-random", "bulk-put-random-calls", BULK_PUT, &job);
 }
 
 static void churn(const char *workload, const char *calls, uint32_t frames,
@@ -440,15 +449,17 @@ static void buddy_goals(void)
 
 static void latency_goals(void)
 {
-	static const char *const workloads[] = {"churn-50-calls",
-		"churn-90-calls", "mixed-calls", "mixed-small-calls",
-		"2M-churn-calls", "1G-churn-calls"};
-	static const char *const contenders[] = {"vmm/lifo", "vmm/split"};
-	static char names[16][48];
+	static const char *const workloads[] = {"bulk-get-calls",
+		"bulk-put-random-calls", "churn-50-calls", "churn-90-calls",
+		"mixed-calls", "mixed-small-calls", "2M-churn-calls",
+		"1G-churn-calls"};
+	static const char *const contenders[] = {
+		"vmm/lifo", "vmm/split", "vmm/zone"};
+	static char names[24][48];
 	unsigned n = 0;
 
 	for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
-		for (size_t c = 0; c < 2; c++) {
+		for (size_t c = 0; c < 3; c++) {
 			snprintf(names[n], 48, "p99.9-%s-%s", workloads[i],
 				contenders[c] + 4);
 			bench_goal(names[n++],

@@ -121,7 +121,7 @@ static inline struct vmm_pmem_stack *vmm_pmem_cpu_stack(
  * The stacks of an order. That of single frames is at a place that is known: its
  * top goes to memory and back with each call, and processors that make a short
  * cut there (memory renaming) do so for plain addresses only. With SPLIT, puts of
- * single frames are no inline calls: puts_end is NULL, as if there were no room.
+ * single frames go elsewhere: puts_end is NULL, as if there were no room.
  */
 static VMM_ALWAYS_INLINE struct vmm_pmem_stack *vmm_pmem_cpu_gets(
 	struct vmm_pmem_cpu *cpu, unsigned order)
@@ -280,8 +280,10 @@ VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_free(
 	if (VMM_UNLIKELY(!vmm_pmem_cpu_named(cpu, pa, order, &at)))
 		return vmm_pmem_cache_free_slow(cpu, pa, order);
 	stack = vmm_pmem_cpu_puts(cpu, order, &end);
-	if (VMM_UNLIKELY(end == NULL))
-		return vmm_pmem_cache_free_slow(cpu, pa, order);
+	if (VMM_UNLIKELY(end == NULL)) {
+		stack = vmm_pmem_cpu_stack(cpu, cpu->put_at[order]);
+		end = stack->end;
+	}
 	marks = cpu->marks;
 	mark_at = vmm_pmem_mark_at(cpu, at, order);
 	/* The mark comes while the exchange takes its time. */

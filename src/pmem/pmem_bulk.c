@@ -8,7 +8,7 @@
 
 /* Blocks that one batch is taken from: each is folded anew, and the caller holds
  * a lock. */
-#define VISITS_MAX 16
+#define VISITS_MAX 8
 
 /* File block @b anew, after runs of its line were flipped. */
 static void refile(struct vmm_pmem *pmem, uint64_t b, unsigned free)

@@ -90,6 +90,9 @@ static void set_small(struct vmm_pmem_cache *cache, uint8_t mark,
 	uint32_t count, const uint32_t *at)
 {
 	const bool words = cache->pmem->first % MARKS_A_WORD == 0;
+	/* Where no eight are left to come. */
+	const uint32_t few =
+		words && count >= MARKS_A_WORD ? count - MARKS_A_WORD + 1 : 0;
 	uint8_t *marks = cache->marks;
 	uint32_t i = 0;
 
@@ -99,8 +102,7 @@ static void set_small(struct vmm_pmem_cache *cache, uint8_t mark,
 		uint32_t old = 0;
 
 		do {
-			if (words && count - i >= MARKS_A_WORD &&
-				is_word(&at[i])) {
+			if (i < few && is_word(&at[i])) {
 				old += set_word(
 					&marks[at[i] - at[i] % MARKS_A_WORD],
 					mark);

@@ -170,17 +170,8 @@ static inline uint64_t line_fold_more(uint64_t *words, unsigned order)
 	return any;
 }
 
-/* Bit w is set if and only if word w is all free. */
-static inline unsigned line_whole_words(const uint64_t *line)
-{
-	unsigned whole = 0;
-
-	for (unsigned w = 0; w < LINE_WORDS; w++)
-		whole |= (line[w] == UINT64_MAX ? 1U : 0U) << w;
-	return whole;
-}
-
-/* The order of the largest free aligned run of a line with such words. */
+/* The order of a line by its whole words, of which bit w says whether word w
+ * is one; there is one. */
 static inline unsigned line_order_whole(unsigned whole)
 {
 	whole &= (whole >> 1) & 0x55;
@@ -192,21 +183,27 @@ static inline unsigned line_order_whole(unsigned whole)
 	return whole == 0x11 ? 9 : 8;
 }
 
-/* The order of the largest free aligned run of a line that is not all 0. */
+/*
+ * The order of the largest free aligned run of a line that is not all 0. Lines
+ * that are taken from, or put to, in order have a whole word at an end: they need
+ * not be folded.
+ */
 static inline unsigned line_order(const uint64_t *line)
 {
-	const unsigned whole = line_whole_words(line);
 	uint64_t words[LINE_WORDS];
+	unsigned whole = 0;
 
-	if (whole != 0)
-		return line_order_whole(whole);
-	for (unsigned w = 0; w < LINE_WORDS; w++)
-		words[w] = line[w];
-	for (unsigned order = 0; order < WORD_ORDER - 1; order++) {
-		if (line_fold_more(words, order) == 0)
-			return order;
+	if (line[0] != UINT64_MAX && line[LINE_WORDS - 1] != UINT64_MAX) {
+		for (unsigned w = 0; w < LINE_WORDS; w++)
+			words[w] = line[w];
+		for (unsigned order = 0; order < WORD_ORDER; order++) {
+			if (line_fold_more(words, order) == 0)
+				return order;
+		}
 	}
-	return WORD_ORDER - 1;
+	for (unsigned w = 0; w < LINE_WORDS; w++)
+		whole |= (line[w] == UINT64_MAX ? 1U : 0U) << w;
+	return line_order_whole(whole);
 }
 
 /* The part of @count frames from @at that lies in word @w, as bits. */
