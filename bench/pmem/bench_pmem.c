@@ -433,7 +433,8 @@ static void buddy_goals(void)
 {
 	static const char *const workloads[] = {"pair", "bulk-get", "bulk-put",
 		"bulk-put-random", "churn-50", "churn-90", "2M-churn",
-		"1G-churn", "own-2-threads", "remote-free", "cross-free"};
+		"1G-churn", "own-1-thread", "own-2-threads", "remote-free",
+		"cross-free"};
 	static char names[16][48];
 
 	bench_goal_ratio("mixed/buddy", mean("mixed", "vmm/lifo"),

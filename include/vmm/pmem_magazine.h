@@ -117,6 +117,13 @@ static inline struct vmm_pmem_stack *vmm_pmem_cpu_stack(
 	return (struct vmm_pmem_stack *)(void *)((unsigned char *)cpu + at);
 }
 
+/* Whoever has the magazines changes a top; vmm_pmem_cache_stat() reads it. */
+static inline void vmm_pmem_stack_set(
+	struct vmm_pmem_stack *stack, uint32_t *top)
+{
+	__atomic_store_n(&stack->top, top, __ATOMIC_RELAXED);
+}
+
 /*
  * The stacks of an order. That of single frames is at a place that is known: its
  * top goes to memory and back with each call, and processors that make a short
@@ -160,7 +167,7 @@ static VMM_ALWAYS_INLINE bool vmm_pmem_cpu_pop(const struct vmm_pmem_cpu *cpu,
 	if (VMM_UNLIKELY(top == stack->bottom))
 		return false;
 	at = *--top;
-	stack->top = top;
+	vmm_pmem_stack_set(stack, top);
 	if (marks != NULL)
 		vmm_pmem_mark_set(&marks[vmm_pmem_mark_at(cpu, at, order)],
 			VMM_PMEM_MARK_USER(order));
@@ -187,7 +194,7 @@ static VMM_ALWAYS_INLINE bool vmm_pmem_cpu_push(struct vmm_pmem_stack *stack,
 		vmm_pmem_mark_set(&marks[mark_at], VMM_PMEM_MARK_PARKED(order));
 	}
 	*top = (uint32_t)at;
-	stack->top = top + 1;
+	vmm_pmem_stack_set(stack, top + 1);
 	return true;
 }
 

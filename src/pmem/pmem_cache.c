@@ -201,6 +201,12 @@ int vmm_pmem_cache_init(struct vmm_pmem_cache *cache, struct vmm_pmem *pmem,
 	return VMM_OK;
 }
 
+/* For a reader on another CPU; only one at a time counts. */
+static void count_up(uint64_t *count, uint64_t by)
+{
+	__atomic_store_n(count, *count + by, __ATOMIC_RELAXED);
+}
+
 /* A batch from the zone into a stack that is empty. */
 static bool refill(struct vmm_pmem_cpu *cpu, struct vmm_pmem_mag *mag)
 {
@@ -217,8 +223,8 @@ static bool refill(struct vmm_pmem_cpu *cpu, struct vmm_pmem_mag *mag)
 	/* Fewer than a batch stand at the end of the room for one. */
 	for (uint32_t i = 0; i < count && count < mag->batch; i++)
 		stack->bottom[i] = end[i - (int64_t)count];
-	stack->top = stack->bottom + count;
-	cpu->refills += count > 0 ? 1 : 0;
+	vmm_pmem_stack_set(stack, stack->bottom + count);
+	count_up(&cpu->refills, count > 0 ? 1 : 0);
 	return count > 0;
 }
 
@@ -227,6 +233,7 @@ static void flush(struct vmm_pmem_cpu *cpu, struct vmm_pmem_mag *mag,
 	struct vmm_pmem_stack *stack, uint32_t count)
 {
 	struct vmm_pmem_cache *cache = cpu->cache;
+	uint32_t refused;
 	uint32_t *rest;
 
 	if (count == 0)
@@ -235,13 +242,14 @@ static void flush(struct vmm_pmem_cpu *cpu, struct vmm_pmem_mag *mag,
 	VMM_ASSERT(rest <= stack->top);
 	cache_lock(cache);
 	vmm_pmem_marks_clear(cache, mag->order, count, stack->bottom);
-	cpu->refused += vmm_pmem_put_many(
+	refused = vmm_pmem_put_many(
 		cache->pmem, mag->order, count, stack->bottom);
 	cache_unlock(cache);
 	__builtin_memmove(stack->bottom, rest,
 		(size_t)(stack->top - rest) * sizeof(*rest));
-	stack->top -= count;
-	cpu->flushes++;
+	vmm_pmem_stack_set(stack, stack->top - count);
+	count_up(&cpu->flushes, 1);
+	count_up(&cpu->refused, refused);
 }
 
 static uint32_t height(const struct vmm_pmem_stack *stack)

@@ -7,10 +7,15 @@
  */
 #include "pmem/pmem_mag.h"
 
-static uint64_t runs_of(const struct vmm_pmem_mag *mag)
+static uint64_t load(const uint64_t *count)
 {
-	return (uint64_t)(mag->stack[0].top - mag->stack[0].bottom) +
-	       (uint64_t)(mag->stack[1].top - mag->stack[1].bottom);
+	return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
+
+static uint64_t height(const struct vmm_pmem_stack *stack)
+{
+	return (uint64_t)(__atomic_load_n(&stack->top, __ATOMIC_RELAXED) -
+			  stack->bottom);
 }
 
 void vmm_pmem_cache_stat(const struct vmm_pmem_cache *cache,
@@ -23,12 +28,15 @@ void vmm_pmem_cache_stat(const struct vmm_pmem_cache *cache,
 
 		for (unsigned k = 0; k < VMM_PMEM_MAGS; k++) {
 			const struct vmm_pmem_mag *mag = &cpu->mags[k];
-			sum.parked += runs_of(mag) << mag->order;
+
+			sum.parked += (height(&mag->stack[0]) +
+					      height(&mag->stack[1]))
+				      << mag->order;
 		}
-		sum.refills += cpu->refills;
-		sum.flushes += cpu->flushes;
-		sum.busy += __atomic_load_n(&cpu->busy, __ATOMIC_RELAXED);
-		sum.refused += cpu->refused;
+		sum.refills += load(&cpu->refills);
+		sum.flushes += load(&cpu->flushes);
+		sum.busy += load(&cpu->busy);
+		sum.refused += load(&cpu->refused);
 	}
 	*stat_out = sum;
 }

@@ -80,6 +80,29 @@ static void have(vmm_pa_t pa, unsigned order, uint32_t now)
 			1 - now);
 }
 
+/* The inline calls of an order that is a constant are others. */
+static int get(struct vmm_pmem_cpu *cpu, unsigned order, vmm_pa_t *pa_out)
+{
+	return order == 0 ? vmm_pmem_cache_alloc(cpu, 0, pa_out)
+			  : vmm_pmem_cache_alloc(cpu, order, pa_out);
+}
+
+static int put(struct vmm_pmem_cpu *cpu, vmm_pa_t pa, unsigned order)
+{
+	return order == 0 ? vmm_pmem_cache_free(cpu, pa, 0)
+			  : vmm_pmem_cache_free(cpu, pa, order);
+}
+
+/* The counts may be read at any time; each stack is within its depth then. */
+static void read_counts(void)
+{
+	struct vmm_pmem_cache_stat stat;
+
+	vmm_pmem_cache_stat(&cache, &stat);
+	CHECK(stat.parked <= CPUS * 2 * (16 + (6 << 2) + (2 << 9)));
+	CHECK_EQ(stat.refused, 0);
+}
+
 /* A run comes out of a slot, another goes in: one of its own, or none. */
 static void pass(struct rng *rng, struct vmm_pmem_cpu *cpu, bool refill)
 {
@@ -88,7 +111,7 @@ static void pass(struct rng *rng, struct vmm_pmem_cpu *cpu, bool refill)
 	uint64_t mine = 0;
 	vmm_pa_t pa;
 
-	if (refill && vmm_pmem_cache_alloc(cpu, order, &pa) == VMM_OK) {
+	if (refill && get(cpu, order, &pa) == VMM_OK) {
 		have(pa, order, 1);
 		mine = pa | order;
 	}
@@ -98,7 +121,7 @@ static void pass(struct rng *rng, struct vmm_pmem_cpu *cpu, bool refill)
 		return;
 	pa = mine & ~(PAGE - 1);
 	have(pa, mine & (PAGE - 1), 0);
-	CHECK_EQ(vmm_pmem_cache_free(cpu, pa, mine & (PAGE - 1)), VMM_OK);
+	CHECK_EQ(put(cpu, pa, mine & (PAGE - 1)), VMM_OK);
 }
 
 static void churn(unsigned number)
@@ -116,6 +139,8 @@ static void churn(unsigned number)
 		pass(&rng, cpu, rng_below(&rng, 16) != 0);
 		if (i % 64 == 0)
 			(void)!vmm_pmem_cache_drain(cpu);
+		if (i % 64 == 1)
+			read_counts();
 		if (i % 100 == 0 && vmm_pmem_cache_xalloc(&cache, &request, &pa,
 					    NULL) == VMM_OK) {
 			have(pa, 0, 1);
