@@ -294,7 +294,8 @@ VMM_NODISCARD static VMM_ALWAYS_INLINE int vmm_pmem_cache_free(
 	marks = cpu->marks;
 	mark_at = vmm_pmem_mark_at(cpu, at, order);
 	/* The mark comes while the exchange takes its time. */
-	__builtin_prefetch((const void *)((uintptr_t)marks + mark_at));
+	__builtin_prefetch(
+		(const void *)((uintptr_t)marks + (uintptr_t)mark_at));
 	if (VMM_UNLIKELY(!vmm_pmem_cpu_try(cpu)))
 		return vmm_pmem_cache_free_slow(cpu, pa, order);
 	pushed = vmm_pmem_cpu_push(stack, end, marks, mark_at, order, at);

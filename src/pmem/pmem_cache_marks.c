@@ -80,6 +80,22 @@ static unsigned set_word(uint8_t *mark, uint8_t value)
 	return vmm_popcount((old + 0x7f * each) & (0x80 * each));
 }
 
+/* Set the mark of the first run of @at, or of eight if they fill a word. Returns
+ * how many, and adds those that were not 0 to *@were. */
+static uint32_t set_next(uint8_t *marks, uint8_t value, const uint32_t *at,
+	bool eight, uint32_t *were)
+{
+	uint8_t *mark = &marks[at[0]];
+
+	if (eight && is_word(at)) {
+		*were += set_word(mark - at[0] % MARKS_A_WORD, value);
+		return MARKS_A_WORD;
+	}
+	*were += vmm_pmem_mark(mark) != 0 ? 1 : 0;
+	vmm_pmem_mark_set(mark, value);
+	return 1;
+}
+
 /*
  * Set the marks of runs below a block; those that lie in one block and follow
  * each other, which most do, are counted at once. Single frames that fill a word
@@ -93,27 +109,18 @@ static void set_small(struct vmm_pmem_cache *cache, uint8_t mark,
 	/* Where no eight are left to come. */
 	const uint32_t few =
 		words && count >= MARKS_A_WORD ? count - MARKS_A_WORD + 1 : 0;
-	uint8_t *marks = cache->marks;
 	uint32_t i = 0;
 
 	while (i < count) {
 		const uint64_t block = block_of(cache, at[i]);
 		const uint32_t from = i;
-		uint32_t old = 0;
+		uint32_t were = 0;
 
-		do {
-			if (i < few && is_word(&at[i])) {
-				old += set_word(
-					&marks[at[i] - at[i] % MARKS_A_WORD],
-					mark);
-				i += MARKS_A_WORD;
-				continue;
-			}
-			old += vmm_pmem_mark(&marks[at[i]]) != 0 ? 1 : 0;
-			vmm_pmem_mark_set(&marks[at[i]], mark);
-			i++;
-		} while (i < count && block_of(cache, at[i]) == block);
-		cache->known[block] = (uint16_t)(cache->known[block] - old +
+		do
+			i += set_next(
+				cache->marks, mark, &at[i], i < few, &were);
+		while (i < count && block_of(cache, at[i]) == block);
+		cache->known[block] = (uint16_t)(cache->known[block] - were +
 						 (mark != 0 ? i - from : 0));
 	}
 }
