@@ -247,6 +247,11 @@ void bench_goal(const char *name, struct bench_ref figure, double most);
 /* Met if @figure is at least @least. */
 void bench_goal_least(const char *name, struct bench_ref figure, double least);
 
+/* Met if @figure over @base is at most @factor times @expected, and at least
+   @expected over @factor. The goal is by how much it is off: 1 or more. */
+void bench_goal_near(const char *name, struct bench_ref figure,
+	struct bench_ref base, double expected, double factor);
+
 /* Met if @figure is at most @most times @base. */
 void bench_goal_ratio(const char *name, struct bench_ref figure,
 	struct bench_ref base, double most);

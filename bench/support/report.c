@@ -207,6 +207,20 @@ void bench_goal_ratio(const char *name, struct bench_ref figure,
 		unmeasured_count++;
 }
 
+void bench_goal_near(const char *name, struct bench_ref figure,
+	struct bench_ref base, double expected, double factor)
+{
+	double value;
+	double unit;
+
+	if (!bench_get(figure, &value) || !bench_get(base, &unit)) {
+		unmeasured_count++;
+		return;
+	}
+	value /= unit * expected;
+	add_goal(name, value < 1 ? 1 / value : value, factor, false);
+}
+
 void bench_report_goals(void)
 {
 	size_t met_count = 0;

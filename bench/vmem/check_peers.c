@@ -257,9 +257,9 @@ static void check_tree(const struct tree_peer *tree)
 
 int main(int argc, char **argv)
 {
-	static vmem_peers allocators = {&vmem_tlsf, &vmem_plain,
-		&vmem_ours_handle, &vmem_ours_sized, &vmem_ours_address,
-		&vmem_nocache_handle, &vmem_nocache_sized,
+	static vmem_peers allocators = {&vmem_tlsf, &vmem_tlsf_full,
+		&vmem_plain, &vmem_ours_handle, &vmem_ours_sized,
+		&vmem_ours_address, &vmem_nocache_handle, &vmem_nocache_sized,
 		&vmem_nocache_address, &vmem_windows_handle,
 		&vmem_windows_address, &vmem_bare_handle, &vmem_bare_address};
 	static const struct tree_peer *const trees[] = {

@@ -340,10 +340,11 @@ static void run(const struct workload *workload)
 	finish(&contest);
 }
 
-#define PEERS                                                               \
-	&vmem_floor, &vmem_tlsf, &vmem_plain, &vmem_ours_handle,            \
-		&vmem_ours_sized, &vmem_ours_address, &vmem_nocache_handle, \
-		&vmem_nocache_sized, &vmem_nocache_address
+#define PEERS                                                            \
+	&vmem_floor, &vmem_tlsf, &vmem_tlsf_full, &vmem_plain,           \
+		&vmem_ours_handle, &vmem_ours_sized, &vmem_ours_address, \
+		&vmem_nocache_handle, &vmem_nocache_sized,               \
+		&vmem_nocache_address
 #define ALL                                                     \
 	{                                                       \
 		PEERS, &vmem_windows_handle, &vmem_bare_handle, \
@@ -353,10 +354,11 @@ static void run(const struct workload *workload)
 	{             \
 		PEERS \
 	}
-#define ALIGNING                                                            \
-	{                                                                   \
-		&vmem_floor, &vmem_tlsf, &vmem_plain, &vmem_nocache_handle, \
-			&vmem_nocache_address, &vmem_bare_handle            \
+#define ALIGNING                                                       \
+	{                                                              \
+		&vmem_floor, &vmem_tlsf, &vmem_tlsf_full, &vmem_plain, \
+			&vmem_nocache_handle, &vmem_nocache_address,   \
+			&vmem_bare_handle                              \
 	}
 #define FIXING                                                   \
 	{                                                        \

@@ -80,9 +80,9 @@ static void run_phase(struct vmem_script *script, struct live *live,
 
 void vmem_frag(void)
 {
-	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_plain,
-		&vmem_ours_handle, &vmem_ours_address, &vmem_nocache_handle,
-		&vmem_nocache_address};
+	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_tlsf_full,
+		&vmem_plain, &vmem_ours_handle, &vmem_ours_address,
+		&vmem_nocache_handle, &vmem_nocache_address};
 	struct vmem_script script = {0};
 	struct bench_rng rng = {bench_options.seed};
 	struct live *live;

@@ -211,8 +211,9 @@ void vmem_growth(void)
 
 void vmem_holes(void)
 {
-	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_plain,
-		&vmem_nocache_handle, &vmem_nocache_address, &vmem_bare_handle};
+	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_tlsf_full,
+		&vmem_plain, &vmem_nocache_handle, &vmem_nocache_address,
+		&vmem_bare_handle};
 
 	for (size_t i = 1; i < vmem_adversary_count; i++) {
 		struct vmem_script script = {0};

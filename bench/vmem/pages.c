@@ -46,9 +46,10 @@ static void make(struct vmem_script *script, size_t live)
 
 static void run(const char *name, size_t live, unsigned rounds)
 {
-	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_plain,
-		&vmem_ours_handle, &vmem_ours_sized, &vmem_ours_address,
-		&vmem_nocache_handle, &vmem_nocache_address};
+	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_tlsf_full,
+		&vmem_plain, &vmem_ours_handle, &vmem_ours_sized,
+		&vmem_ours_address, &vmem_nocache_handle,
+		&vmem_nocache_address};
 	struct vmem_script script = {0};
 
 	if (!bench_wants(name))

@@ -67,6 +67,8 @@ struct vmem_peer {
 
 extern const struct vmem_peer vmem_floor; /* does nothing */
 extern const struct vmem_peer vmem_tlsf;  /* two-level segregated fit */
+/* The same with what a user of it needs. */
+extern const struct vmem_peer vmem_tlsf_full;
 extern const struct vmem_peer vmem_plain; /* dual tree, no speed-up */
 /* The library in its variants: see ours.c. The memory starts with its struct
    vmm_vmem. */

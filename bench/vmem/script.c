@@ -9,10 +9,27 @@
 #define CALLS_MAX 400000u /* whose time is taken one by one */
 #define LEAD_MAX  4000u
 
+/*
+ * Before each pass of a short script the contender does something else, in
+ * another arena: a random mix, never the same twice. A processor that sees the
+ * same few thousand calls again and again learns all their branches by heart,
+ * and would be measured doing so; a program asks once.
+ */
+#define STIR_LIVE  100u
+#define STIR_STEPS 4000u
+#define STIR_PAGES 1024u
+
+struct stir {
+	struct vmem_state state;
+	uint64_t pages[STIR_LIVE]; /* by slot; 0: it is empty */
+	struct bench_rng rng;
+};
+
 struct contest {
 	const struct vmem_script *script;
 	const struct vmem_peer *const *peers;
 	struct vmem_state states[VMEM_PEERS_MAX];
+	struct stir stirs[VMEM_PEERS_MAX];
 	struct vmem_reach reach[VMEM_PEERS_MAX];
 	struct bench_laps means[VMEM_PEERS_MAX];
 	struct bench_laps calls[VMEM_PEERS_MAX];
@@ -138,6 +155,34 @@ static void open_state(const struct vmem_script *script,
 	peer->open(state->memory, size);
 }
 
+static void stir_init(struct stir *stir, const struct vmem_peer *peer)
+{
+	size_t size = peer->memory(STIR_LIVE);
+
+	*stir = (struct stir){.rng = {bench_options.seed}};
+	vmem_state_init(&stir->state, size, STIR_LIVE);
+	peer->open(stir->state.memory, size);
+}
+
+static int stir_run(struct stir *stir, const struct vmem_peer *peer)
+{
+	int bad = 0;
+
+	for (size_t i = 0; i < STIR_STEPS; i++) {
+		size_t slot = bench_below(&stir->rng, STIR_LIVE);
+		uint64_t *token = &stir->state.tokens[slot];
+
+		if (stir->pages[slot] != 0)
+			bad |= peer->free(stir->state.memory, *token,
+				stir->pages[slot] << PAGE_SHIFT);
+		stir->pages[slot] = bench_log_uniform(&stir->rng, STIR_PAGES);
+		*token = peer->alloc(
+			stir->state.memory, stir->pages[slot] << PAGE_SHIFT);
+		bad |= *token == 0;
+	}
+	return bad;
+}
+
 /*
  * The state that is saved is that of some operations before the measured part:
  * they are run after going back to it, until caches are warm and the processor
@@ -177,7 +222,9 @@ static void round_means(void *ctx, size_t p)
 	int bad = go_back(contest, p);
 
 	bench_laps_round(laps);
-	for (unsigned pass = 0; pass < script->passes; pass++)
+	for (unsigned pass = 0; pass < script->passes; pass++) {
+		if (script->passes > 1)
+			bad |= stir_run(&contest->stirs[p], contest->peers[p]);
 		for (size_t i = 0; i < count; i += LAP) {
 			size_t some = count - i < LAP ? count - i : LAP;
 
@@ -185,6 +232,7 @@ static void round_means(void *ctx, size_t p)
 			bad |= run_ops(contest->peers[p], state, ops + i, some);
 			bench_lap_end(laps);
 		}
+	}
 	BENCH_MUST(bad == 0);
 }
 
@@ -239,6 +287,8 @@ static void prepare(struct contest *contest)
 		const struct vmem_peer *peer = contest->peers[p];
 		struct vmem_state *state = &contest->states[p];
 
+		if (script->passes > 1)
+			stir_init(&contest->stirs[p], peer);
 		open_state(script, peer, state);
 		follow(peer, state, &contest->reach[p], script->ops,
 			script->prefix - lead_of(script));
@@ -298,6 +348,8 @@ void vmem_script_run(const char *name, const struct vmem_script *script,
 		put_memory(&contest, p);
 		bench_row_end();
 		vmem_state_fini(&contest.states[p]);
+		if (script->passes > 1)
+			vmem_state_fini(&contest.stirs[p].state);
 		bench_laps_fini(&contest.means[p]);
 		bench_laps_fini(&contest.calls[p]);
 	}

@@ -5,21 +5,18 @@
  * needs, so that nobody can say it was slow by neglect.
  *
  * A header is 32 bytes, half a cache line, and links are indices of 32 bits.
- * Free regions of a size class are in a list, newest first. Classes: sizes of 1
- * to 31 pages have one each; above, each power of two is divided in 32. Two
- * levels of bitmaps find the first class that is large enough for certain and
- * not empty: a request is rounded up to its class's next border, which makes
- * this a good fit and not the best. Headers are also linked by address, for
- * merging, and a spare header is taken from a list. All of it is O(1).
+ * Free regions of a size class (tlsf.h) are in a list, newest first. Two levels
+ * of bitmaps find the first class that is large enough for certain and not
+ * empty: a request is rounded up to its class's next border, which makes this a
+ * good fit and not the best. Headers are also linked by address, for merging,
+ * and a spare header is taken from a list. All of it is O(1).
  *
- * It cannot look up an address, nor place a region at one, nor tell a handle
- * that was freed twice.
+ * It cannot look up an address, nor place a region at one. It also leaves out
+ * what anybody who used it would miss: see tlsf_full.c for the same with that.
  */
-#include "vmem/peers.h"
+#include "vmem/tlsf.h"
 
-#define SECOND_SHIFT 5
-#define SECOND_COUNT (1u << SECOND_SHIFT)
-#define FIRST_COUNT  (64u - PAGE_SHIFT - SECOND_SHIFT + 1)
+#define FIRST_COUNT (64u - PAGE_SHIFT - SECOND_SHIFT + 1)
 
 /* No header: index 0 stands before the first region and after the last, and
    ends every list. It is used, so nothing merges with it. */
@@ -43,36 +40,6 @@ struct tlsf {
 	size_t region_count;
 	_Alignas(64) struct header headers[];
 };
-
-struct class
-{
-	unsigned first;
-	unsigned second;
-};
-
-static unsigned log2_of(uint64_t value)
-{
-	return 63u - (unsigned)__builtin_clzll(value);
-}
-
-static struct class class_of(uint64_t pages)
-{
-	unsigned log;
-
-	if (pages < SECOND_COUNT)
-		return (struct class){0, (unsigned)pages};
-	log = log2_of(pages);
-	return (struct class){log - SECOND_SHIFT + 1,
-		(unsigned)(pages >> (log - SECOND_SHIFT)) - SECOND_COUNT};
-}
-
-/* The class from which on every region has @pages. */
-static struct class class_for(uint64_t pages)
-{
-	if (pages >= SECOND_COUNT)
-		pages += (UINT64_C(1) << (log2_of(pages) - SECOND_SHIFT)) - 1;
-	return class_of(pages);
-}
 
 static void list_insert(struct tlsf *tlsf, uint32_t at)
 {

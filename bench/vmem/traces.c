@@ -74,9 +74,9 @@ static void read_trace(struct vmem_script *script, const char *path)
 
 static void run(const char *name, const char *path, unsigned rounds)
 {
-	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_plain,
-		&vmem_ours_handle, &vmem_ours_sized, &vmem_ours_address,
-		&vmem_nocache_handle, &vmem_nocache_sized,
+	static vmem_peers peers = {&vmem_floor, &vmem_tlsf, &vmem_tlsf_full,
+		&vmem_plain, &vmem_ours_handle, &vmem_ours_sized,
+		&vmem_ours_address, &vmem_nocache_handle, &vmem_nocache_sized,
 		&vmem_nocache_address};
 	struct vmem_script script = {0};
 

@@ -2,7 +2,7 @@
 
 # The contenders of vmem are checked before they are measured.
 add_library(bench_vmem_peers STATIC vmem/floor.c vmem/ours.c
-  vmem/ours_threads.c vmem/plain.c vmem/state.c vmem/tlsf.c vmem/tree_boost.cc
+  vmem/ours_threads.c vmem/plain.c vmem/state.c vmem/tlsf.c vmem/tlsf_full.c vmem/tree_boost.cc
   vmem/tree_bsd.c vmem/tree_ours.c vmem/tree_std.cc)
 target_link_libraries(bench_vmem_peers PUBLIC bench_support)
 set_target_properties(bench_vmem_peers PROPERTIES C_EXTENSIONS OFF

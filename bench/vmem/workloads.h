@@ -22,7 +22,7 @@ void vmem_state_restore(struct vmem_state *state);
 void vmem_state_fini(struct vmem_state *state);
 
 /* A set of contenders, ended by NULL. */
-#define VMEM_PEERS_MAX 12
+#define VMEM_PEERS_MAX 13
 typedef const struct vmem_peer *const vmem_peers[VMEM_PEERS_MAX + 1];
 
 size_t vmem_peer_count(vmem_peers peers);
