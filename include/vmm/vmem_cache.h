@@ -4,9 +4,10 @@
  *
  * A freed region of up to VMM_VMEM_CACHE_SIZES quanta is parked in the cache of
  * the CPU that frees it, and the next request for exactly that size gets it,
- * without the arena and its lock. For the arena a parked region stays in use.
+ * without the arena and its lock, as soon as the size has come and gone a few
+ * times there. For the arena a parked region stays in use.
  * What does not fit is freed to the arena, and what is not there is taken from
- * it, some regions at a time, under the lock.
+ * it, one for one, under the lock.
  *
  * What a cache may park is bounded: per size by VMM_VMEM_CACHE_DEPTH, and in
  * all by a share of what the arena has in use (vmm_vmem_cache_set_limit()).
@@ -71,7 +72,8 @@ struct vmm_vmem_stack {
 	uint16_t count;
 	uint16_t depth; /* how many may be parked now */
 	uint16_t first; /* place */
-	uint16_t zero;
+	uint8_t lost;	/* one had no place, since one was last asked for */
+	uint8_t proofs; /* that it should be deeper */
 };
 
 /* A cache; 20 KiB. The caller's to place, the library's to read and write. */
@@ -83,10 +85,8 @@ struct vmm_vmem_cache {
 	uint64_t sizes; /* that are served inline: all, or 0 with handles */
 	unsigned limit_shift; /* see vmm_vmem_cache_set_limit() */
 	unsigned victim;      /* the next stack that must give way, times 16 */
-	/* Quanta that may be parked: in all, and not yet allotted to stacks. */
-	uint64_t limit;
-	int64_t room;
-	uint64_t bad_count; /* parked regions that the arena did not know */
+	uint64_t allotted;    /* quanta that the stacks may hold in all */
+	uint64_t bad_count;   /* parked regions that the arena did not know */
 	uint64_t deep[VMM_VMEM_CACHE_SIZES / 64]; /* stacks of depth not 0 */
 	struct vmm_vmem_stack stack[VMM_VMEM_CACHE_SIZES];
 	/* First addresses or handles. */
@@ -179,8 +179,8 @@ static inline bool vmm_vmem_cache_push(
  * @size:     Bytes, not 0; rounded up to the quantum.
  * @base_out: Receives the region's first address.
  *
- * Cost:   O(1) from the cache; else as up to VMM_VMEM_CACHE_DEPTH / 8 calls of
- *         vmm_vmem_alloc(), and before failing a drain.
+ * Cost:   O(1) from the cache; else as vmm_vmem_alloc(), and before failing a
+ *         drain.
  * Return: VMM_OK, or as vmm_vmem_alloc()
  */
 VMM_NODISCARD static inline int vmm_vmem_cache_alloc(

@@ -6,17 +6,18 @@
  * 1. Per size, a stack of parked regions: the one freed last is handed out
  *    first, while what describes it is warm.
  *
- * 2. When a stack is empty, an eighth of its depth is fetched at once; when it
- *    is full, as many of the oldest are freed at once. (For most sizes that is
- *    one region: then the one that comes is freed instead.) The filling of a
- *    stack is a random walk between the two ends: larger batches would take the
- *    lock less often, but move more regions through the arena in vain.
+ * 2. What is not parked is allocated from the arena, and what has no place is
+ *    freed to it, one for one: a region that is moved in advance, or to make
+ *    room, is moved in vain as often as not.
  *
- * 3. The limit on all that may be parked is kept without a sum: what the stacks
- *    could hold at their depths is never more than the limit. A stack starts
- *    at depth 0, and deepens when it is full and there is room. If there is
- *    none, now and then the next stack in turn is halved, so that sizes which
- *    went out of use do not keep their share.
+ * 3. A stack starts at depth 0. It has proof that it is not deep enough when it
+ *    is asked for a region after one had to be freed for want of a place; it
+ *    deepens after two proofs, and then after each. So a size that is only
+ *    allocated for a while, or only freed, is not parked. If there is no room,
+ *    now and then the next stack in turn is halved, so that sizes which went
+ *    out of use do not keep their share. The limit on all that may be parked is
+ *    kept without counting it: what the stacks could hold at their depths is
+ *    never more.
  *
  * 4. A region that was parked by handle is marked in its node, which belongs
  *    to whoever owns the region: so a second free of it is noticed, on any CPU.
@@ -25,6 +26,9 @@
 #include <vmm/vmem_cache.h>
 #include "core/bits.h"
 #include "vmem/vmem_internal.h"
+
+/* Until a stack deepens. */
+enum { PROOFS = 2 };
 
 void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
 	const struct vmm_lock *lock, unsigned flags)
@@ -42,8 +46,7 @@ void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
 		flags & VMM_VMEM_CACHE_HANDLES ? 0 : VMM_VMEM_CACHE_SIZES;
 	cache->limit_shift = VMM_VMEM_CACHE_SHIFT;
 	cache->victim = 0;
-	cache->limit = VMM_VMEM_CACHE_LEAST;
-	cache->room = VMM_VMEM_CACHE_LEAST;
+	cache->allotted = 0;
 	cache->bad_count = 0;
 	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES / 64; i++)
 		cache->deep[i] = 0;
@@ -73,13 +76,13 @@ uint64_t vmm_vmem_cache_parked(const struct vmm_vmem_cache *cache)
 
 static void lock(const struct vmm_vmem_cache *cache)
 {
-	if (cache->lock != NULL)
+	if (VMM_UNLIKELY(cache->lock != NULL))
 		cache->lock->acquire(cache->lock->ctx);
 }
 
 static void unlock(const struct vmm_vmem_cache *cache)
 {
-	if (cache->lock != NULL)
+	if (VMM_UNLIKELY(cache->lock != NULL))
 		cache->lock->release(cache->lock->ctx);
 }
 
@@ -96,14 +99,6 @@ static void set_parked(struct vmm_vmem_region *region, bool parked)
 		__ATOMIC_RELAXED);
 }
 
-/* What stands in a place for a region of the arena. */
-static uint64_t parked_of(const struct vmm_vmem_cache *cache,
-	const struct vmm_vmem_region *region)
-{
-	return cache->flags & VMM_VMEM_CACHE_HANDLES ? (uintptr_t)region
-						     : region->base;
-}
-
 static struct vmm_vmem_region *handle_of(uint64_t parked)
 {
 	return (struct vmm_vmem_region *)(uintptr_t)parked;
@@ -118,16 +113,13 @@ static bool is_plain(const struct vmm_vmem_region *region)
 
 /* Holding the lock, from here on. */
 
-/* Follow the arena. */
-static void update_limit(struct vmm_vmem_cache *cache)
+/* Quanta that may be parked: a share of what the arena has in use now. */
+static uint64_t limit_of(const struct vmm_vmem_cache *cache)
 {
 	uint64_t limit =
 		cache->arena->used_size >> cache->shift >> cache->limit_shift;
 
-	if (limit < VMM_VMEM_CACHE_LEAST)
-		limit = VMM_VMEM_CACHE_LEAST;
-	cache->room += (int64_t)(limit - cache->limit);
-	cache->limit = limit;
+	return limit < VMM_VMEM_CACHE_LEAST ? VMM_VMEM_CACHE_LEAST : limit;
 }
 
 /* Free one parked region of size index @i to the arena. */
@@ -170,8 +162,9 @@ static void set_depth(struct vmm_vmem_cache *cache, uint64_t i, unsigned depth)
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 
-	cache->room +=
-		((int64_t)stack->depth - (int64_t)depth) * ((int64_t)i + 1);
+	cache->allotted += ((uint64_t)depth - stack->depth) * (i + 1);
+	if (depth < stack->depth)
+		stack->proofs = 0;
 	stack->depth = (uint16_t)depth;
 	if (depth != 0)
 		cache->deep[i / 64] |= UINT64_C(1) << i % 64;
@@ -231,87 +224,31 @@ static int flush_all(struct vmm_vmem_cache *cache)
 	return err;
 }
 
-/* Regions that go to the arena, or come from it, at a time. */
-static unsigned batch(uint64_t i)
-{
-	return (VMM_VMEM_CACHE_DEPTH(i + 1) + 7) / 8;
-}
-
-/* Make a place in a stack that is full. It may stay full. */
+/*
+ * A region comes, and its stack is full. Make a place if there is proof that it
+ * is of use, and room: a step takes a quarter of what is left at most, so that
+ * large sizes do not take it all.
+ */
 static int make_place(struct vmm_vmem_cache *cache, uint64_t i)
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 	unsigned most = VMM_VMEM_CACHE_DEPTH(i + 1);
 	unsigned step = most / 4;
-	int err = VMM_OK;
+	uint64_t limit = limit_of(cache);
 
-	/* Slowly, so that one burst of a size does not take all room. */
+	if (VMM_UNLIKELY(cache->allotted > limit))
+		return shrink_victim(cache);
+	stack->lost = 1;
+	if (stack->proofs < PROOFS || stack->depth == most)
+		return VMM_OK;
+	stack->proofs = PROOFS - 1;
 	if (step > most - stack->depth)
 		step = most - stack->depth;
-	if (step != 0 && cache->room >= (int64_t)(step * (i + 1))) {
+	if (4 * step * (i + 1) <= limit - cache->allotted)
 		set_depth(cache, i, stack->depth + step);
-		return VMM_OK;
-	}
-	if (cache->room < (int64_t)most && ++cache->victim % 16 == 0)
-		err = shrink_victim(cache);
-	/* One region for one: then this one may as well go. */
-	if (batch(i) > 1 && stack->count >= batch(i) &&
-		stack->count >= stack->depth) {
-		int one = flush(cache, i, batch(i));
-
-		err = err != VMM_OK ? err : one;
-	}
-	return err;
-}
-
-/* Park a region of the arena, or free it. */
-static int park(struct vmm_vmem_cache *cache, uint64_t i, uint64_t parked)
-{
-	int err = VMM_OK;
-	int one = VMM_OK;
-
-	if (i < VMM_VMEM_CACHE_SIZES) {
-		update_limit(cache);
-		err = make_place(cache, i);
-	}
-	if (i >= VMM_VMEM_CACHE_SIZES || !vmm_vmem_cache_push(cache, i, parked))
-		one = unpark(cache, i, parked);
-	return err != VMM_OK ? err : one;
-}
-
-/* Fetch more of a size that ran out. */
-static void refill(struct vmm_vmem_cache *cache, uint64_t i)
-{
-	struct vmm_vmem_stack *stack = &cache->stack[i];
-
-	for (unsigned k = batch(i); k > 1; k--) {
-		const struct vmm_vmem_region *region;
-
-		if (stack->count >= stack->depth ||
-			vmm_vmem_alloc_region(cache->arena,
-				(i + 1) << cache->shift, &region) != VMM_OK)
-			return;
-		vmm_vmem_cache_push(cache, i, parked_of(cache, region));
-		if (cache->flags & VMM_VMEM_CACHE_HANDLES)
-			set_parked(handle_of((uintptr_t)region), true);
-	}
-}
-
-/* Allocate from the arena what is not in the cache. */
-static int fetch(struct vmm_vmem_cache *cache, uint64_t size,
-	const struct vmm_vmem_region **region_out)
-{
-	uint64_t i = (size - 1) >> cache->shift;
-	int err = vmm_vmem_alloc_region(cache->arena, size, region_out);
-
-	if (err == VMM_ENOSPC || err == VMM_ENOMEM) {
-		/* Bad frees are counted; this caller is not to blame. */
-		(void)flush_all(cache);
-		err = vmm_vmem_alloc_region(cache->arena, size, region_out);
-	} else if (err == VMM_OK && i < VMM_VMEM_CACHE_SIZES) {
-		refill(cache, i);
-	}
-	return err;
+	else if (++cache->victim % 16 == 0)
+		return shrink_victim(cache);
+	return VMM_OK;
 }
 
 /* Not holding the lock, from here on. */
@@ -322,7 +259,31 @@ int vmm_vmem_cache_drain(struct vmm_vmem_cache *cache)
 
 	lock(cache);
 	err = flush_all(cache);
-	update_limit(cache);
+	unlock(cache);
+	return err;
+}
+
+/* Allocate from the arena what is not in the cache. */
+static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	uint64_t i = (size - 1) >> cache->shift;
+	int err;
+
+	if (VMM_LIKELY(i < VMM_VMEM_CACHE_SIZES)) {
+		struct vmm_vmem_stack *stack = &cache->stack[i];
+
+		if (stack->proofs < PROOFS)
+			stack->proofs = (uint8_t)(stack->proofs + stack->lost);
+		stack->lost = 0;
+	}
+	lock(cache);
+	err = vmm_vmem_alloc_region(cache->arena, size, region_out);
+	if (VMM_UNLIKELY(err == VMM_ENOSPC || err == VMM_ENOMEM)) {
+		/* Bad frees are counted; this caller is not to blame. */
+		(void)flush_all(cache);
+		err = vmm_vmem_alloc_region(cache->arena, size, region_out);
+	}
 	unlock(cache);
 	return err;
 }
@@ -333,44 +294,87 @@ int vmm_vmem_cache_alloc_slow(
 	const struct vmm_vmem_region *region;
 	int err;
 
-	if (cache->flags & VMM_VMEM_CACHE_HANDLES) {
+	if (cache->flags & VMM_VMEM_CACHE_HANDLES)
 		err = vmm_vmem_cache_alloc_region(cache, size, &region);
-	} else {
-		lock(cache);
+	else
 		err = fetch(cache, size, &region);
-		unlock(cache);
-	}
 	if (err == VMM_OK)
 		*base_out = region->base;
 	return err;
+}
+
+/* The region behind a parked address; another one if it was a bad one. */
+static VMM_NOINLINE int look_up(struct vmm_vmem_cache *cache, vmm_va_t base,
+	uint64_t size, const struct vmm_vmem_region **region_out)
+{
+	struct vmm_vmem_region *region;
+
+	lock(cache);
+	region = vmm_vmem_open(cache->arena, vmm_vmem_find(cache->arena, base));
+	unlock(cache);
+	if (region == NULL)
+		return fetch(cache, size, region_out);
+	region->as.used.tags = (struct vmm_vmem_tags){0};
+	*region_out = region;
+	return VMM_OK;
 }
 
 int vmm_vmem_cache_alloc_region(struct vmm_vmem_cache *cache, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
 	uint64_t i = (size - 1) >> cache->shift;
-	struct vmm_vmem_region *region = NULL;
+	struct vmm_vmem_region *region;
 	uint64_t parked;
+
+	if (i >= VMM_VMEM_CACHE_SIZES || !vmm_vmem_cache_pop(cache, i, &parked))
+		return fetch(cache, size, region_out);
+	if (VMM_UNLIKELY((cache->flags & VMM_VMEM_CACHE_HANDLES) == 0))
+		return look_up(cache, parked, size, region_out);
+	region = handle_of(parked);
+	set_parked(region, false);
+	region->as.used.tags = (struct vmm_vmem_tags){0};
+	*region_out = region;
+	return VMM_OK;
+}
+
+/* Park a region; there is a place. */
+static inline void park(struct vmm_vmem_cache *cache, uint64_t i,
+	struct vmm_vmem_region *region)
+{
+	bool handles = (cache->flags & VMM_VMEM_CACHE_HANDLES) != 0;
+
+	if (VMM_LIKELY(handles))
+		set_parked(region, true);
+	vmm_vmem_cache_push(
+		cache, i, handles ? (uintptr_t)region : region->base);
+}
+
+/* Free a region that is never parked. */
+static VMM_NOINLINE int free_large(
+	struct vmm_vmem_cache *cache, struct vmm_vmem_region *region)
+{
+	int err = VMM_OK;
+
+	lock(cache);
+	vmm_vmem_release(cache->arena, region);
+	if (cache->allotted > limit_of(cache))
+		err = shrink_victim(cache);
+	unlock(cache);
+	return err;
+}
+
+/* Free a region whose stack is full, if no place can be made. */
+static VMM_NOINLINE int free_full(struct vmm_vmem_cache *cache, uint64_t i,
+	struct vmm_vmem_region *region)
+{
 	int err;
 
-	if (i < VMM_VMEM_CACHE_SIZES && vmm_vmem_cache_pop(cache, i, &parked)) {
-		if (VMM_LIKELY(cache->flags & VMM_VMEM_CACHE_HANDLES)) {
-			region = handle_of(parked);
-			set_parked(region, false);
-		} else {
-			lock(cache);
-			region = vmm_vmem_open(cache->arena,
-				vmm_vmem_find(cache->arena, parked));
-			unlock(cache);
-		}
-	}
-	if (VMM_LIKELY(region != NULL)) {
-		region->as.used.tags = (struct vmm_vmem_tags){0};
-		*region_out = region;
-		return VMM_OK;
-	}
 	lock(cache);
-	err = fetch(cache, size, region_out);
+	err = make_place(cache, i);
+	if (VMM_UNLIKELY(cache->stack[i].count < cache->stack[i].depth))
+		park(cache, i, region);
+	else
+		vmm_vmem_release(cache->arena, region);
 	unlock(cache);
 	return err;
 }
@@ -380,30 +384,18 @@ int vmm_vmem_cache_free_region(
 {
 	struct vmm_vmem_region *region = handle_of((uintptr_t)handle);
 	uint64_t i;
-	int err;
 
 	/* The handle's owner may look at it without the lock. */
 	if (handle == NULL || handle->state != VMM_VMEM_USED ||
 		handle->as.used.arena != cache->arena || is_parked(handle))
 		return VMM_ENOENT;
 	i = (region->size - 1) >> cache->shift;
-	if (VMM_LIKELY(i < VMM_VMEM_CACHE_SIZES && is_plain(region))) {
-		bool handles = (cache->flags & VMM_VMEM_CACHE_HANDLES) != 0;
-
-		if (handles)
-			set_parked(region, true);
-		if (VMM_LIKELY(vmm_vmem_cache_push(
-			    cache, i, parked_of(cache, region))))
-			return VMM_OK;
-		lock(cache);
-		err = park(cache, i, parked_of(cache, region));
-		unlock(cache);
-		return err;
-	}
-	lock(cache);
-	err = vmm_vmem_free_region(cache->arena, handle);
-	unlock(cache);
-	return err;
+	if (VMM_UNLIKELY(i >= VMM_VMEM_CACHE_SIZES || !is_plain(region)))
+		return free_large(cache, region);
+	if (cache->stack[i].count >= cache->stack[i].depth)
+		return free_full(cache, i, region);
+	park(cache, i, region);
+	return VMM_OK;
 }
 
 int vmm_vmem_cache_free_base(struct vmm_vmem_cache *cache, vmm_va_t base)
@@ -420,7 +412,8 @@ int vmm_vmem_cache_free_slow(
 	struct vmm_vmem_cache *cache, vmm_va_t base, uint64_t size)
 {
 	const struct vmm_vmem_region *region;
-	int err;
+	uint64_t i;
+	int err = VMM_OK;
 
 	if (size == 0)
 		return VMM_EINVAL;
@@ -434,8 +427,16 @@ int vmm_vmem_cache_free_slow(
 			return VMM_EINVAL;
 		return vmm_vmem_cache_free_region(cache, region);
 	}
+	i = (size - 1) >> cache->shift;
 	lock(cache);
-	err = park(cache, (size - 1) >> cache->shift, base);
+	if (i < VMM_VMEM_CACHE_SIZES)
+		err = make_place(cache, i);
+	if (i >= VMM_VMEM_CACHE_SIZES || !vmm_vmem_cache_push(cache, i, base)) {
+		int one = vmm_vmem_free_sized(cache->arena, base, size);
+
+		cache->bad_count += one != VMM_OK;
+		err = err != VMM_OK ? err : one;
+	}
 	unlock(cache);
 	return err;
 }

@@ -69,8 +69,7 @@ static inline void merge(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 	vmm_vmem_store_add(arena, region);
 }
 
-static inline void release(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	struct vmm_vmem_region *before = region->link[BEFORE];
 	struct vmm_vmem_region *member = before;
@@ -87,11 +86,7 @@ static inline void release(
 	}
 	merge(arena, region, before, region->link[AFTER]);
 	vmm_vmem_run_left(arena, run, member);
-}
-
-void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
-{
-	release(arena, region);
+	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 }
 
 int vmm_vmem_free_region(
@@ -104,8 +99,7 @@ int vmm_vmem_free_region(
 	open = vmm_vmem_open(arena, region);
 	if (open == NULL)
 		return VMM_ENOENT;
-	release(arena, open);
-	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	vmm_vmem_release(arena, open);
 	return VMM_OK;
 }
 

@@ -61,6 +61,29 @@ static void free_to(struct vmm_vmem_cache *to, vmm_va_t base, uint64_t size)
 	CHECK(!held);
 }
 
+/*
+ * Let @count regions of a size come and go until a cache has places for as
+ * many. All of these are empty then.
+ */
+static void warm(struct vmm_vmem_cache *to, uint64_t quanta, unsigned count)
+{
+	vmm_va_t at[VMM_VMEM_CACHE_DEPTH(1)];
+
+	for (unsigned round = 0; round < 12; round++) {
+		for (unsigned i = 0; i < count; i++)
+			CHECK_EQ(
+				vmm_vmem_cache_alloc(to, quanta * PAGE, &at[i]),
+				VMM_OK);
+		for (unsigned i = 0; i < count; i++)
+			free_to(to, at[i], quanta * PAGE);
+	}
+	while (vmm_vmem_cache_parked(to) != 0) {
+		CHECK_EQ(vmm_vmem_cache_alloc(to, quanta * PAGE, &at[0]),
+			VMM_OK);
+		CHECK_EQ(vmm_vmem_free(&arena, at[0]), VMM_OK);
+	}
+}
+
 /* All is back in the arena, in one piece. */
 static void close_cache(void)
 {
@@ -83,6 +106,7 @@ TEST(unit_vmem_cache_parks_what_is_freed)
 		vmm_va_t a, b;
 
 		open_cache(flags, 4096);
+		warm(&cache, 1, 2);
 		a = alloc(PAGE);
 		b = alloc(PAGE);
 		CHECK(a != b);
@@ -102,6 +126,28 @@ TEST(unit_vmem_cache_parks_what_is_freed)
 	}
 }
 
+/*
+ * A size that only comes, and then only goes, is not parked: not in a program
+ * that starts and ends. One that comes and goes in turns is.
+ */
+TEST(unit_vmem_cache_parks_what_is_asked_for_again)
+{
+	static vmm_va_t at[100];
+
+	for (unsigned flags = 0; flags < 2; flags++) {
+		open_cache(flags, 4096);
+		for (unsigned i = 0; i < 100; i++)
+			at[i] = alloc(2 * PAGE);
+		for (unsigned i = 0; i < 100; i++)
+			free_to(&cache, at[i], 2 * PAGE);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 0);
+		for (unsigned i = 0; i < 4; i++)
+			free_to(&cache, alloc(2 * PAGE), 2 * PAGE);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 2 * PAGE);
+		close_cache();
+	}
+}
+
 /* For the arena, parked regions are in use; their tags are of the last life. */
 TEST(unit_vmem_cache_parked_is_used)
 {
@@ -111,6 +157,7 @@ TEST(unit_vmem_cache_parked_is_used)
 	struct vmm_vmem_stat stat;
 
 	open_cache(VMM_VMEM_CACHE_HANDLES, 4096);
+	warm(&cache, 2, 1);
 	CHECK_EQ(
 		vmm_vmem_cache_alloc_region(&cache, 2 * PAGE, &region), VMM_OK);
 	CHECK_EQ(vmm_vmem_region_size(region), 2 * PAGE);
@@ -162,14 +209,19 @@ TEST(unit_vmem_cache_large_sizes)
 	for (unsigned i = 0; i < 2 * 5; i++) {
 		uint64_t size = pages[i / 2] * PAGE;
 		vmm_va_t base;
+		vmm_va_t most;
 
 		open_cache(i % 2, VMM_GIB(1) / PAGE);
+		/* So much is in use that there is room for all sizes. */
+		CHECK_EQ(vmm_vmem_alloc(&arena, VMM_MIB(256), &most), VMM_OK);
+		warm(&cache, pages[i / 2], 1);
 		base = alloc(size);
 		CHECK_EQ(vmm_vmem_region_size(vmm_vmem_find(&arena, base)),
 			size);
 		free_to(&cache, base, size);
 		CHECK_EQ(vmm_vmem_cache_parked(&cache) != 0,
 			pages[i / 2] <= VMM_VMEM_CACHE_SIZES);
+		CHECK_EQ(vmm_vmem_free(&arena, most), VMM_OK);
 		close_cache();
 	}
 }
@@ -181,6 +233,7 @@ TEST(unit_vmem_cache_bad_frees_of_handles)
 	vmm_va_t base;
 
 	open_cache(VMM_VMEM_CACHE_HANDLES, 4096);
+	warm(&cache, 1, 1);
 	CHECK_EQ(vmm_vmem_cache_free_region(&cache, NULL), VMM_ENOENT);
 	CHECK_EQ(vmm_vmem_cache_free_region(
 			 &cache, vmm_vmem_region_first(&arena)),
@@ -216,6 +269,7 @@ TEST(unit_vmem_cache_bad_frees_of_addresses)
 
 	open_cache(0, 4096);
 	CHECK_EQ(vmm_vmem_cache_free(&cache, BASE, 0), VMM_EINVAL);
+	warm(&cache, 1, 4);
 	a = alloc(PAGE);
 	b = alloc(2 * PAGE);
 	free_to(&cache, a, PAGE);
@@ -260,6 +314,7 @@ TEST(unit_vmem_cache_special_regions)
 		const struct vmm_vmem_region *region = NULL;
 
 		open_cache(i % 2, 4096);
+		warm(&cache, 1, 1);
 		CHECK_EQ(vmm_vmem_xalloc(&arena, &requests[i / 2], &region),
 			VMM_OK);
 		if (i / 2 == 3)
@@ -279,11 +334,12 @@ TEST(unit_vmem_cache_limits)
 	static vmm_va_t at[1000];
 
 	for (unsigned i = 0; i < 2 * 2; i++) {
-		uint64_t quanta = i / 2 ? 200 : 1;
+		uint64_t quanta = i / 2 ? 100 : 1;
 		unsigned count = i / 2 ? 100 : 1000;
 		uint64_t most = VMM_VMEM_CACHE_DEPTH(quanta) * quanta;
 
 		open_cache(i % 2, VMM_GIB(1) / PAGE);
+		warm(&cache, quanta, VMM_VMEM_CACHE_DEPTH(quanta));
 		for (unsigned k = 0; k < count; k++)
 			at[k] = alloc(quanta * PAGE);
 		for (unsigned k = 0; k < count; k++) {
@@ -307,16 +363,16 @@ TEST(unit_vmem_cache_set_limit)
 	uint64_t parked[3];
 
 	for (unsigned i = 0; i < 3; i++) {
-		unsigned count = 0;
-
 		open_cache(0, VMM_GIB(16) / PAGE);
 		vmm_vmem_cache_set_limit(&cache, i == 0 ? 63 : i == 1 ? 5 : 0);
 		CHECK_EQ(vmm_vmem_alloc_at(&arena, BASE, used * PAGE), VMM_OK);
-		/* Eight each of the 128 largest sizes. */
-		for (unsigned k = 0; k < 128 * 8; k++)
-			at[count++] = alloc(size - k / 8 * PAGE);
-		for (unsigned k = 0; k < 128 * 8; k++)
-			free_to(&cache, at[k], size - k / 8 * PAGE);
+		/* Eight each of the 128 largest sizes, again and again. */
+		for (unsigned round = 0; round < 12; round++) {
+			for (unsigned k = 0; k < 128 * 8; k++)
+				at[k] = alloc(size - k / 8 * PAGE);
+			for (unsigned k = 0; k < 128 * 8; k++)
+				free_to(&cache, at[k], size - k / 8 * PAGE);
+		}
 		parked[i] = vmm_vmem_cache_parked(&cache) / PAGE;
 		CHECK_EQ(vmm_vmem_free(&arena, BASE), VMM_OK);
 		close_cache();
@@ -339,9 +395,10 @@ TEST(unit_vmem_cache_exhaustion_drains)
 		vmm_va_t base = 1;
 
 		open_cache(flags, 64);
+		warm(&cache, 1, 8);
+		warm(&other, 1, 8);
 		for (unsigned i = 0; i < 64; i++)
 			at[i] = alloc(PAGE);
-		CHECK_EQ(vmm_vmem_cache_alloc(&cache, PAGE, &base), VMM_ENOSPC);
 		for (unsigned i = 0; i < 16; i++)
 			free_to(&cache, at[i], PAGE);
 		CHECK(vmm_vmem_cache_parked(&cache) > 0);
@@ -373,6 +430,7 @@ TEST(unit_vmem_cache_exhaustion_of_nodes)
 	CHECK_EQ(vmm_vmem_add(&arena, BASE, 4096 * PAGE), VMM_OK);
 	vmm_vmem_cache_init(&cache, &arena, NULL, 0);
 	vmm_vmem_cache_init(&other, &arena, NULL, 0);
+	warm(&cache, 1, 8);
 	while (vmm_vmem_cache_alloc(&cache, PAGE, &base) == VMM_OK)
 		at[count++] = base;
 	CHECK_EQ(count, 17);
@@ -392,6 +450,7 @@ TEST(unit_vmem_cache_the_other_kind)
 		vmm_va_t base;
 
 		open_cache(flags, 4096);
+		warm(&cache, 3, 1);
 		base = alloc(3 * PAGE);
 		region = vmm_vmem_find(&arena, base);
 		CHECK_EQ(vmm_vmem_cache_free_region(&cache, region), VMM_OK);
