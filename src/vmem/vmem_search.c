@@ -42,43 +42,75 @@ static struct vmm_vmem_region *run_scan(struct vmm_vmem_region *member,
 	return NULL;
 }
 
-/* The nearest binned region of at least @size whose base is ahead of @addr. */
-static struct vmm_vmem_region *gap_seek(const struct vmm_vmem *arena,
-	vmm_va_t addr, unsigned dir, uint64_t size)
+/* The first gap of @size from @member on whose base is ahead of @addr. */
+static struct vmm_vmem_region *gap_from(const struct vmm_vmem *arena,
+	struct vmm_vmem_region *member, vmm_va_t addr, unsigned dir,
+	uint64_t size)
 {
-	uint64_t want = vmm_vmem_bin_of(arena, size);
-	struct vmm_vmem_region *member;
 	struct vmm_vmem_region *region;
 	const struct vmm_vmem_run *run;
 
-	if (want == 0)
-		return NULL;
-	member = vmm_vmem_member_floor(arena, addr);
-	if (member == NULL && dir == BEFORE)
-		return NULL;
-	if (member == NULL)
-		member = arena->head.link[AFTER];
 	if (member->state == VMM_VMEM_HEAD)
 		return NULL;
 	region = run_scan(member, addr, dir, size);
 	if (region != NULL)
 		return region;
-	run = vmm_vmem_run_seek(member->as.used.run, dir, want);
+	run = vmm_vmem_run_seek(
+		member->as.used.run, dir, vmm_vmem_bin_of(arena, size));
 	if (run == NULL)
 		return NULL;
 	return run_scan(vmm_vmem_run_end(run, !dir), addr, dir, size);
 }
 
-/* The nearest free region of at least @size whose base is ahead of @addr. */
-static struct vmm_vmem_region *free_seek(const struct vmm_vmem *arena,
+/* The nearest binned region of at least @size whose base is ahead of @addr. */
+static struct vmm_vmem_region *gap_seek(const struct vmm_vmem *arena,
 	vmm_va_t addr, unsigned dir, uint64_t size)
 {
-	struct vmm_vmem_region *a = gap_seek(arena, addr, dir, size);
-	struct vmm_vmem_region *b = vmm_vmem_store_seek(arena, addr, dir, size);
+	struct vmm_vmem_region *member;
 
-	if (a == NULL || b == NULL)
-		return a == NULL ? b : a;
-	return (a->base < b->base) == (dir == AFTER) ? a : b;
+	if (vmm_vmem_bin_of(arena, size) == 0)
+		return NULL;
+	member = vmm_vmem_member_floor(arena, addr);
+	if (member == NULL)
+		member = arena->head.link[AFTER];
+	if (dir == BEFORE && member->base > addr)
+		return NULL;
+	return gap_from(arena, member, addr, dir, size);
+}
+
+/*
+ * Free regions of at least a size, the nearest first: of those in the runs and
+ * of those in the tree, the next one each.
+ */
+struct stream {
+	uint64_t size;
+	struct vmm_vmem_region *gap;
+	struct vmm_vmem_region *tree;
+};
+
+static void stream_start(const struct vmm_vmem *arena, struct stream *stream,
+	vmm_va_t addr, unsigned dir, uint64_t size)
+{
+	stream->size = size;
+	stream->gap = gap_seek(arena, addr, dir, size);
+	stream->tree = vmm_vmem_store_seek(arena, addr, dir, size);
+}
+
+static struct vmm_vmem_region *stream_next(
+	const struct vmm_vmem *arena, struct stream *stream, unsigned dir)
+{
+	struct vmm_vmem_region *a = stream->gap;
+	struct vmm_vmem_region *b = stream->tree;
+
+	if (b == NULL || (a != NULL && (a->base < b->base) == (dir == AFTER))) {
+		if (a != NULL)
+			stream->gap = gap_from(arena,
+				vmm_vmem_member_step(a->link[BEFORE], dir),
+				a->base, dir, stream->size);
+		return a;
+	}
+	stream->tree = vmm_vmem_store_beyond(b, dir, stream->size);
+	return b;
 }
 
 /* The place in @region that is nearest to @from in direction @dir. */
@@ -102,28 +134,31 @@ bool vmm_vmem_search(const struct vmm_vmem *arena,
 	const struct vmm_vmem_want *want, vmm_va_t from, unsigned dir,
 	struct vmm_vmem_cut *cut)
 {
-	const vmm_va_t start = from;
 	struct vmm_vmem_region *region = vmm_vmem_at(arena, from);
+	struct stream stream;
 
 	/* Upwards, the region that lies across the start begins below it. */
 	if (dir == AFTER && region != NULL && region->state == VMM_VMEM_FREE &&
 		(region->flags & VMM_VMEM_IS_HELD) == 0 &&
-		try_region(want, region, start, dir, cut))
+		try_region(want, region, from, dir, cut))
 		return true;
+	stream_start(arena, &stream, from, dir, want->total);
 	for (unsigned i = 0; i <= VMM_VMEM_PROBES / 4; i++) {
-		bool sure = i == VMM_VMEM_PROBES / 4;
-
-		region = free_seek(
-			arena, from, dir, sure ? want->certain : want->total);
+		region = stream_next(arena, &stream, dir);
 		if (region == NULL)
 			return false;
-		if (try_region(want, region, start, dir, cut))
+		if (try_region(want, region, from, dir, cut))
 			return true;
 		/* Is the rest of the window behind it? */
-		from = dir == AFTER ? region->base + 1 : region->base - 1;
 		if (dir == AFTER ? region->base >= want->max
 				 : region->base <= want->min)
 			return false;
+		/* The last one is to hold a place for certain. */
+		if (i == VMM_VMEM_PROBES / 4 - 1)
+			stream_start(arena, &stream,
+				dir == AFTER ? region->base + 1
+					     : region->base - 1,
+				dir, want->certain);
 	}
 	return false;
 }

@@ -220,6 +220,15 @@ uint64_t vmm_vmem_store_largest(const struct vmm_vmem *arena)
 	       << arena->shift;
 }
 
+struct vmm_vmem_region *vmm_vmem_store_beyond(
+	const struct vmm_vmem_region *region, unsigned dir, uint64_t size)
+{
+	const struct vmm_rb_node *near =
+		vmm_rb_seek(&region->as.tree.by_base.rb, dir, has_size, size);
+
+	return near != NULL ? vmm_vmem_of_base(near) : NULL;
+}
+
 struct vmm_vmem_region *vmm_vmem_store_seek(const struct vmm_vmem *arena,
 	vmm_va_t addr, unsigned dir, uint64_t size)
 {
@@ -234,7 +243,9 @@ struct vmm_vmem_region *vmm_vmem_store_seek(const struct vmm_vmem *arena,
 		near = ahead ? node : near;
 		node = node->child[ahead ? !dir : dir];
 	}
-	if (near != NULL && vmm_vmem_of_base(near)->size < size)
-		near = vmm_rb_seek(near, dir, has_size, size);
-	return near != NULL ? vmm_vmem_of_base(near) : NULL;
+	if (near == NULL)
+		return NULL;
+	if (vmm_vmem_of_base(near)->size >= size)
+		return vmm_vmem_of_base(near);
+	return vmm_vmem_store_beyond(vmm_vmem_of_base(near), dir, size);
 }

@@ -163,5 +163,8 @@ uint64_t vmm_vmem_store_largest(const struct vmm_vmem *arena);
  */
 struct vmm_vmem_region *vmm_vmem_store_seek(const struct vmm_vmem *arena,
 	vmm_va_t addr, unsigned dir, uint64_t size);
+/* The next such one beyond a region of the tree. */
+struct vmm_vmem_region *vmm_vmem_store_beyond(
+	const struct vmm_vmem_region *region, unsigned dir, uint64_t size);
 
 #endif /* VMM_VMEM_STORE_H */
