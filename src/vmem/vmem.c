@@ -62,7 +62,7 @@
 #include "vmem/vmem_runs.h"
 #include "vmem/vmem_store.h"
 
-void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum)
+VMM_RARE void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum)
 {
 	VMM_ASSERT(arena != NULL);
 	VMM_ASSERT(vmm_is_pow2(quantum));
@@ -74,7 +74,7 @@ void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum)
 	arena->head.link[AFTER] = &arena->head;
 }
 
-void vmm_vmem_free_all(struct vmm_vmem *arena)
+VMM_RARE void vmm_vmem_free_all(struct vmm_vmem *arena)
 {
 	while (arena->used_count != 0) {
 		int err =
@@ -85,7 +85,7 @@ void vmm_vmem_free_all(struct vmm_vmem *arena)
 	}
 }
 
-int vmm_vmem_fini(struct vmm_vmem *arena)
+VMM_RARE int vmm_vmem_fini(struct vmm_vmem *arena)
 {
 	const struct vmm_rb_node *node;
 
@@ -117,7 +117,8 @@ static uint64_t sum(uint64_t value, size_t terms)
 	return value == 0 && terms != 0 ? UINT64_MAX : value;
 }
 
-void vmm_vmem_stat(const struct vmm_vmem *arena, struct vmm_vmem_stat *stat_out)
+VMM_RARE void vmm_vmem_stat(
+	const struct vmm_vmem *arena, struct vmm_vmem_stat *stat_out)
 {
 	uint64_t rest;
 	size_t count;

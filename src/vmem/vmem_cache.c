@@ -30,8 +30,8 @@
 /* Until a stack deepens. */
 enum { PROOFS = 2 };
 
-void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
-	const struct vmm_lock *lock, unsigned flags)
+VMM_RARE void vmm_vmem_cache_init(struct vmm_vmem_cache *cache,
+	struct vmm_vmem *arena, const struct vmm_lock *lock, unsigned flags)
 {
 	unsigned first = 0;
 
@@ -65,7 +65,7 @@ void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift)
 	cache->limit_shift = shift;
 }
 
-uint64_t vmm_vmem_cache_parked(const struct vmm_vmem_cache *cache)
+VMM_RARE uint64_t vmm_vmem_cache_parked(const struct vmm_vmem_cache *cache)
 {
 	uint64_t quanta = 0;
 
@@ -123,7 +123,8 @@ static uint64_t limit_of(const struct vmm_vmem_cache *cache)
 }
 
 /* Free one parked region of size index @i to the arena. */
-static int unpark(struct vmm_vmem_cache *cache, uint64_t i, uint64_t parked)
+static VMM_RARE int unpark(
+	struct vmm_vmem_cache *cache, uint64_t i, uint64_t parked)
 {
 	int err;
 
@@ -139,7 +140,8 @@ static int unpark(struct vmm_vmem_cache *cache, uint64_t i, uint64_t parked)
 }
 
 /* Free the @count oldest regions of a stack. */
-static int flush(struct vmm_vmem_cache *cache, uint64_t i, unsigned count)
+static VMM_RARE int flush(
+	struct vmm_vmem_cache *cache, uint64_t i, unsigned count)
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 	uint64_t *place = &cache->place[stack->first];
@@ -158,7 +160,8 @@ static int flush(struct vmm_vmem_cache *cache, uint64_t i, unsigned count)
 	return err;
 }
 
-static void set_depth(struct vmm_vmem_cache *cache, uint64_t i, unsigned depth)
+static VMM_RARE void set_depth(
+	struct vmm_vmem_cache *cache, uint64_t i, unsigned depth)
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 
@@ -173,7 +176,8 @@ static void set_depth(struct vmm_vmem_cache *cache, uint64_t i, unsigned depth)
 }
 
 /* The first stack from @i on, in a ring, that has any depth; or none: @i. */
-static unsigned next_deep(const struct vmm_vmem_cache *cache, unsigned i)
+static VMM_RARE unsigned next_deep(
+	const struct vmm_vmem_cache *cache, unsigned i)
 {
 	const unsigned words = VMM_VMEM_CACHE_SIZES / 64;
 	uint64_t bits = cache->deep[i / 64] & UINT64_MAX << i % 64;
@@ -189,7 +193,8 @@ static unsigned next_deep(const struct vmm_vmem_cache *cache, unsigned i)
 }
 
 /* Give up as much of a stack as is deeper than @depth. */
-static int shrink(struct vmm_vmem_cache *cache, unsigned i, unsigned depth)
+static VMM_RARE int shrink(
+	struct vmm_vmem_cache *cache, unsigned i, unsigned depth)
 {
 	int err = VMM_OK;
 
@@ -200,7 +205,7 @@ static int shrink(struct vmm_vmem_cache *cache, unsigned i, unsigned depth)
 }
 
 /* Halve the next stack that has any depth. */
-static int shrink_victim(struct vmm_vmem_cache *cache)
+static VMM_RARE int shrink_victim(struct vmm_vmem_cache *cache)
 {
 	unsigned i =
 		next_deep(cache, cache->victim / 16 % VMM_VMEM_CACHE_SIZES);
@@ -209,7 +214,7 @@ static int shrink_victim(struct vmm_vmem_cache *cache)
 	return shrink(cache, i, cache->stack[i].depth / 2u);
 }
 
-static int flush_all(struct vmm_vmem_cache *cache)
+static VMM_RARE int flush_all(struct vmm_vmem_cache *cache)
 {
 	int err = VMM_OK;
 
@@ -253,7 +258,7 @@ static int make_place(struct vmm_vmem_cache *cache, uint64_t i)
 
 /* Not holding the lock, from here on. */
 
-int vmm_vmem_cache_drain(struct vmm_vmem_cache *cache)
+VMM_RARE int vmm_vmem_cache_drain(struct vmm_vmem_cache *cache)
 {
 	int err;
 

@@ -19,7 +19,7 @@ static bool has_tags(const struct vmm_vmem_tags *tags)
 	       tags->count != 0;
 }
 
-static void dump_tags(
+static VMM_RARE void dump_tags(
 	const struct vmm_sink *sink, const struct vmm_vmem_tags *tags)
 {
 	vmm_text_str(sink, "  owner ");
@@ -30,7 +30,7 @@ static void dump_tags(
 	vmm_text_dec(sink, tags->count, 0);
 }
 
-static void dump_used(
+static VMM_RARE void dump_used(
 	const struct vmm_sink *sink, const struct vmm_vmem_region *region)
 {
 	if (region->use == VMM_VMEM_COMMITTED)
@@ -49,7 +49,7 @@ static void dump_used(
 		dump_tags(sink, &region->as.used.tags);
 }
 
-static void dump_line(
+static VMM_RARE void dump_line(
 	const struct vmm_sink *sink, const struct vmm_vmem_region *region)
 {
 	bool used = region->state == VMM_VMEM_USED;
@@ -71,7 +71,8 @@ static void dump_line(
 	vmm_text_str(sink, "\n");
 }
 
-void vmm_vmem_dump(const struct vmm_vmem *arena, const struct vmm_sink *sink)
+VMM_RARE void vmm_vmem_dump(
+	const struct vmm_vmem *arena, const struct vmm_sink *sink)
 {
 	const struct vmm_vmem_region *region = arena->head.link[AFTER];
 	size_t left = arena->span_count + arena->used_count + arena->free_count;
@@ -111,13 +112,14 @@ static vmm_va_t base_of(enum tree tree, const struct vmm_rb_node *node)
 		->base;
 }
 
-static void dot_name(const struct vmm_sink *sink, enum tree tree, vmm_va_t base)
+static VMM_RARE void dot_name(
+	const struct vmm_sink *sink, enum tree tree, vmm_va_t base)
 {
 	sink->write(sink->ctx, &trees[tree].letter, 1);
 	vmm_text_addr(sink, base);
 }
 
-static void dot_label(const struct vmm_sink *sink, enum tree tree,
+static VMM_RARE void dot_label(const struct vmm_sink *sink, enum tree tree,
 	const struct vmm_rb_node *node)
 {
 	vmm_text_addr(sink, base_of(tree, node));
@@ -132,7 +134,7 @@ static void dot_label(const struct vmm_sink *sink, enum tree tree,
 			0);
 }
 
-static void dot_node(const struct vmm_sink *sink, enum tree tree,
+static VMM_RARE void dot_node(const struct vmm_sink *sink, enum tree tree,
 	const struct vmm_rb_node *node)
 {
 	vmm_va_t base = base_of(tree, node);
@@ -156,7 +158,7 @@ static void dot_node(const struct vmm_sink *sink, enum tree tree,
 	}
 }
 
-static void dot_tree(const struct vmm_sink *sink, enum tree tree,
+static VMM_RARE void dot_tree(const struct vmm_sink *sink, enum tree tree,
 	const struct vmm_rb_tree *nodes, size_t count)
 {
 	const struct vmm_rb_node *node = vmm_rb_first(nodes);
@@ -173,7 +175,7 @@ static void dot_tree(const struct vmm_sink *sink, enum tree tree,
 	vmm_text_str(sink, "  }\n");
 }
 
-void vmm_vmem_dump_dot(
+VMM_RARE void vmm_vmem_dump_dot(
 	const struct vmm_vmem *arena, const struct vmm_sink *sink)
 {
 	const struct vmm_rb_node *node = vmm_rb_first(&arena->free_by_base);

@@ -7,7 +7,7 @@
 #include "vmem/vmem_runs.h"
 #include "vmem/vmem_store.h"
 
-void vmm_vmem_retire_embedded(
+VMM_RARE void vmm_vmem_retire_embedded(
 	struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	region->state = VMM_VMEM_SPARE;
@@ -15,7 +15,7 @@ void vmm_vmem_retire_embedded(
 }
 
 /* Let a node of the arena's stand for an embedded one, which goes away. */
-static struct vmm_vmem_region *replace_embedded(
+static VMM_RARE struct vmm_vmem_region *replace_embedded(
 	struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	struct vmm_vmem_region *node = vmm_vmem_node_get(arena);

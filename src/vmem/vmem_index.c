@@ -22,7 +22,8 @@
 
 enum { WAYS = 4, TAG_BITS = 6, TAG_MASK = (1 << TAG_BITS) - 1, UNIT = 16 };
 
-void vmm_vmem_set_index(struct vmm_vmem *arena, void *memory, size_t size)
+VMM_RARE void vmm_vmem_set_index(
+	struct vmm_vmem *arena, void *memory, size_t size)
 {
 	size_t count = size / (WAYS * sizeof(*arena->index));
 
@@ -133,7 +134,7 @@ void vmm_vmem_index_drop(
 		bucket[i] = bucket[i] == entry ? 0 : bucket[i];
 }
 
-bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
+VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 {
 	size_t count;
 

@@ -6,7 +6,7 @@
 #include <vmm/vmem_nest.h>
 #include "vmem/vmem_internal.h"
 
-int vmm_vmem_import(struct vmm_vmem *arena, struct vmm_vmem *parent,
+VMM_RARE int vmm_vmem_import(struct vmm_vmem *arena, struct vmm_vmem *parent,
 	const struct vmm_vmem_request *request, vmm_va_t *base_out)
 {
 	struct vmm_vmem_request named = *request;
@@ -45,7 +45,8 @@ int vmm_vmem_import(struct vmm_vmem *arena, struct vmm_vmem *parent,
 }
 
 /* Give an imported span back, if all of it is free. */
-static int give_back(struct vmm_vmem *arena, struct vmm_vmem_region *marker)
+static VMM_RARE int give_back(
+	struct vmm_vmem *arena, struct vmm_vmem_region *marker)
 {
 	const struct vmm_vmem_region *region = marker->link[AFTER];
 	struct vmm_vmem *parent = marker->as.span.source;
@@ -63,7 +64,7 @@ static int give_back(struct vmm_vmem *arena, struct vmm_vmem_region *marker)
 	return err;
 }
 
-int vmm_vmem_give_back(struct vmm_vmem *arena, vmm_va_t base)
+VMM_RARE int vmm_vmem_give_back(struct vmm_vmem *arena, vmm_va_t base)
 {
 	struct vmm_vmem_region *marker = vmm_vmem_span_floor(arena, base);
 
@@ -74,8 +75,9 @@ int vmm_vmem_give_back(struct vmm_vmem *arena, vmm_va_t base)
 	return give_back(arena, marker);
 }
 
-int vmm_vmem_alloc_import(struct vmm_vmem *arena, struct vmm_vmem *parent,
-	uint64_t import_size, const struct vmm_vmem_request *request,
+VMM_RARE int vmm_vmem_alloc_import(struct vmm_vmem *arena,
+	struct vmm_vmem *parent, uint64_t import_size,
+	const struct vmm_vmem_request *request,
 	const struct vmm_vmem_region **region_out)
 {
 	struct vmm_vmem_request import = {
@@ -106,7 +108,7 @@ int vmm_vmem_alloc_import(struct vmm_vmem *arena, struct vmm_vmem *parent,
 	return err;
 }
 
-int vmm_vmem_free_release(
+VMM_RARE int vmm_vmem_free_release(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *handle)
 {
 	struct vmm_vmem_region *region = vmm_vmem_open(arena, handle);

@@ -18,7 +18,7 @@
 _Static_assert(sizeof(struct vmm_vmem_region) <= 128,
 	"a region costs at most 128 bytes");
 
-int vmm_vmem_donate(struct vmm_vmem *arena, void *memory, size_t size)
+VMM_RARE int vmm_vmem_donate(struct vmm_vmem *arena, void *memory, size_t size)
 {
 	size_t count = vmm_vmem_chunk_count(memory, size);
 	struct vmm_vmem_chunk *chunk;
@@ -45,7 +45,7 @@ int vmm_vmem_donate(struct vmm_vmem *arena, void *memory, size_t size)
 	return VMM_OK;
 }
 
-int vmm_vmem_take_back(
+VMM_RARE int vmm_vmem_take_back(
 	struct vmm_vmem *arena, void **memory_out, size_t *size_out)
 {
 	struct vmm_vmem_chunk *chunk = arena->chunks;

@@ -141,8 +141,8 @@ void vmm_vmem_run_gaps(struct vmm_vmem *arena, struct vmm_vmem_region *member,
 	vmm_vmem_run_settle(run);
 }
 
-static void move_member(struct vmm_vmem *arena, struct vmm_vmem_run *to,
-	struct vmm_vmem_region *member)
+static VMM_RARE void move_member(struct vmm_vmem *arena,
+	struct vmm_vmem_run *to, struct vmm_vmem_region *member)
 {
 	struct vmm_vmem_run *from = member->as.used.run;
 	bool used = member->state == VMM_VMEM_USED;
@@ -163,7 +163,7 @@ static void move_member(struct vmm_vmem *arena, struct vmm_vmem_run *to,
 
 /* A new run on side @dir of @beside, NULL if there is none; its first member
    is to be @first. */
-static struct vmm_vmem_run *run_new(struct vmm_vmem *arena,
+static VMM_RARE struct vmm_vmem_run *run_new(struct vmm_vmem *arena,
 	struct vmm_vmem_run *beside, unsigned dir,
 	struct vmm_vmem_region *first)
 {
@@ -182,7 +182,8 @@ static struct vmm_vmem_run *run_new(struct vmm_vmem *arena,
 	return run;
 }
 
-static void run_delete(struct vmm_vmem *arena, struct vmm_vmem_run *run)
+static VMM_RARE void run_delete(
+	struct vmm_vmem *arena, struct vmm_vmem_run *run)
 {
 	union vmm_vmem_slot *slot = (void *)run;
 
@@ -193,7 +194,7 @@ static void run_delete(struct vmm_vmem *arena, struct vmm_vmem_run *run)
 	vmm_vmem_node_put(arena, &slot->region);
 }
 
-size_t vmm_vmem_run_need_full(const struct vmm_vmem_region *member)
+VMM_RARE size_t vmm_vmem_run_need_full(const struct vmm_vmem_region *member)
 {
 	const struct vmm_vmem_region *next = vmm_vmem_member_after(member);
 
@@ -206,7 +207,7 @@ size_t vmm_vmem_run_need_full(const struct vmm_vmem_region *member)
  * first of the next run, or, if there is no room, of a new one. Otherwise the
  * upper half of the members moves to the new one.
  */
-struct vmm_vmem_run *vmm_vmem_run_cut(struct vmm_vmem *arena,
+VMM_RARE struct vmm_vmem_run *vmm_vmem_run_cut(struct vmm_vmem *arena,
 	struct vmm_vmem_region *member, struct vmm_vmem_region *region)
 {
 	struct vmm_vmem_run *run = member->as.used.run;
@@ -240,8 +241,8 @@ struct vmm_vmem_run *vmm_vmem_run_cut(struct vmm_vmem *arena,
 }
 
 /* Make @run and the one after it one, if that leaves room for more. */
-static bool merge_runs(struct vmm_vmem *arena, struct vmm_vmem_run *run,
-	struct vmm_vmem_run *after)
+static VMM_RARE bool merge_runs(struct vmm_vmem *arena,
+	struct vmm_vmem_run *run, struct vmm_vmem_run *after)
 {
 	struct vmm_vmem_region *member = after->first;
 
@@ -256,7 +257,8 @@ static bool merge_runs(struct vmm_vmem *arena, struct vmm_vmem_run *run,
 	return true;
 }
 
-void vmm_vmem_run_thin(struct vmm_vmem *arena, struct vmm_vmem_run *run)
+VMM_RARE void vmm_vmem_run_thin(
+	struct vmm_vmem *arena, struct vmm_vmem_run *run)
 {
 	struct vmm_rb_node *before = vmm_rb_prev(&run->rb);
 	struct vmm_rb_node *after;
@@ -274,14 +276,14 @@ void vmm_vmem_run_thin(struct vmm_vmem *arena, struct vmm_vmem_run *run)
 
 /* Markers. */
 
-static bool first_is_full(const struct vmm_vmem *arena)
+static VMM_RARE bool first_is_full(const struct vmm_vmem *arena)
 {
 	const struct vmm_rb_node *node = vmm_rb_first(&arena->used);
 
 	return node == NULL || vmm_vmem_of_run(node)->count == VMM_VMEM_RUN_MAX;
 }
 
-size_t vmm_vmem_run_marker_need(
+VMM_RARE size_t vmm_vmem_run_marker_need(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *member)
 {
 	return member != NULL ? vmm_vmem_run_need(member)
@@ -289,7 +291,7 @@ size_t vmm_vmem_run_marker_need(
 }
 
 /* The run for a marker before all other members. */
-static struct vmm_vmem_run *first_run(
+static VMM_RARE struct vmm_vmem_run *first_run(
 	struct vmm_vmem *arena, struct vmm_vmem_region *marker)
 {
 	struct vmm_rb_node *node = vmm_rb_first(&arena->used);
@@ -302,7 +304,7 @@ static struct vmm_vmem_run *first_run(
 	return run;
 }
 
-void vmm_vmem_run_marker_join(struct vmm_vmem *arena,
+VMM_RARE void vmm_vmem_run_marker_join(struct vmm_vmem *arena,
 	struct vmm_vmem_region *member, struct vmm_vmem_region *marker)
 {
 	struct vmm_vmem_run *run;
@@ -321,7 +323,7 @@ void vmm_vmem_run_marker_join(struct vmm_vmem *arena,
 	}
 }
 
-struct vmm_vmem_run *vmm_vmem_run_marker_leave(
+VMM_RARE struct vmm_vmem_run *vmm_vmem_run_marker_leave(
 	struct vmm_vmem *arena, struct vmm_vmem_region *marker)
 {
 	struct vmm_vmem_run *run = marker->as.span.run;

@@ -22,7 +22,8 @@ struct vmm_vmem_region *vmm_vmem_span_floor(
 	return best;
 }
 
-static void tree_insert(struct vmm_vmem *arena, struct vmm_vmem_region *marker)
+static VMM_RARE void tree_insert(
+	struct vmm_vmem *arena, struct vmm_vmem_region *marker)
 {
 	struct vmm_rb_node *parent = NULL;
 	struct vmm_rb_node *node = arena->spans.root;
@@ -36,7 +37,7 @@ static void tree_insert(struct vmm_vmem *arena, struct vmm_vmem_region *marker)
 	vmm_rb_insert_at(&arena->spans, &marker->as.span.rb, parent, dir);
 }
 
-int vmm_vmem_span_test(const struct vmm_vmem *arena, vmm_va_t base,
+VMM_RARE int vmm_vmem_span_test(const struct vmm_vmem *arena, vmm_va_t base,
 	uint64_t size, unsigned flags)
 {
 	const struct vmm_vmem_region *below;
@@ -53,7 +54,7 @@ int vmm_vmem_span_test(const struct vmm_vmem *arena, vmm_va_t base,
 	return VMM_OK;
 }
 
-struct vmm_vmem_region *vmm_vmem_span_new(
+VMM_RARE struct vmm_vmem_region *vmm_vmem_span_new(
 	struct vmm_vmem *arena, vmm_va_t base, uint64_t size, unsigned flags)
 {
 	struct vmm_vmem_region *last = vmm_vmem_member_floor(arena, base);
@@ -84,7 +85,7 @@ struct vmm_vmem_region *vmm_vmem_span_new(
 	return marker;
 }
 
-int vmm_vmem_add_flags(
+VMM_RARE int vmm_vmem_add_flags(
 	struct vmm_vmem *arena, vmm_va_t base, uint64_t size, unsigned flags)
 {
 	const struct vmm_vmem_region *last;
@@ -105,12 +106,12 @@ int vmm_vmem_add_flags(
 	return VMM_OK;
 }
 
-int vmm_vmem_add(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
+VMM_RARE int vmm_vmem_add(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
 {
 	return vmm_vmem_add_flags(arena, base, size, 0);
 }
 
-void vmm_vmem_span_delete(
+VMM_RARE void vmm_vmem_span_delete(
 	struct vmm_vmem *arena, struct vmm_vmem_region *marker)
 {
 	struct vmm_vmem_region *region = marker->link[AFTER];
@@ -132,7 +133,7 @@ void vmm_vmem_span_delete(
 		vmm_vmem_run_thin(arena, run);
 }
 
-int vmm_vmem_remove(struct vmm_vmem *arena, vmm_va_t base)
+VMM_RARE int vmm_vmem_remove(struct vmm_vmem *arena, vmm_va_t base)
 {
 	struct vmm_vmem_region *marker;
 	const struct vmm_vmem_region *region;

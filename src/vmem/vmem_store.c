@@ -18,7 +18,7 @@
  */
 #include "vmem/vmem_store.h"
 
-void vmm_vmem_set_bins(
+VMM_RARE void vmm_vmem_set_bins(
 	struct vmm_vmem *arena, struct vmm_vmem_bins *bins, bool by_address)
 {
 	VMM_ASSERT(arena->quantum != 0);
@@ -115,7 +115,7 @@ static struct vmm_rb_node *partner(struct vmm_vmem_region *region)
 	return &pair->rb;
 }
 
-void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+static void trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	region->as.tree.by_base.pair = &region->as.tree.by_size;
 	region->as.tree.by_size.pair = &region->as.tree.by_base;
@@ -124,8 +124,7 @@ void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	arena->tree_count++;
 }
 
-void vmm_vmem_trees_remove(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+static void trees_remove(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	vmm_rb_erase(&arena->free_by_size, partner(region));
 	vmm_rb_erase_with(&arena->free_by_base, &region->as.tree.by_base.rb,
@@ -148,8 +147,8 @@ static bool passes(
 	       key_below(vmm_vmem_of_size(next), size, base) == up;
 }
 
-void vmm_vmem_trees_resize(struct vmm_vmem *arena,
-	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+static void trees_resize(struct vmm_vmem *arena, struct vmm_vmem_region *region,
+	vmm_va_t base, uint64_t size)
 {
 	struct vmm_rb_node *node = partner(region);
 	bool moves;
@@ -171,9 +170,57 @@ void vmm_vmem_trees_resize(struct vmm_vmem *arena,
 	vmm_rb_propagate(&region->as.tree.by_base.rb, update_largest);
 }
 
-void vmm_vmem_store_resize_slow(struct vmm_vmem *arena,
+/* Both. */
+
+void vmm_vmem_store_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	uint64_t bin = vmm_vmem_bin_of(arena, region->size);
+
+	region->state = VMM_VMEM_FREE;
+	arena->free_count++;
+	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_HELD))
+		return;
+	if (VMM_LIKELY(bin != 0))
+		vmm_vmem_bin_add(arena->bins, region, bin);
+	else
+		trees_add(arena, region);
+}
+
+void vmm_vmem_store_remove(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	uint64_t bin = vmm_vmem_bin_of(arena, region->size);
+
+	VMM_ASSERT(region->state == VMM_VMEM_FREE);
+
+	arena->free_count--;
+	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_HELD))
+		return;
+	if (VMM_LIKELY(bin != 0))
+		vmm_vmem_bin_remove(arena->bins, region, bin);
+	else
+		trees_remove(arena, region);
+}
+
+void vmm_vmem_store_resize(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
 {
+	uint64_t old = vmm_vmem_bin_of(arena, region->size);
+	uint64_t new = vmm_vmem_bin_of(arena, size);
+
+	VMM_ASSERT(region->state == VMM_VMEM_FREE);
+
+	if (VMM_LIKELY(old != 0 && new != 0 && region->flags == 0)) {
+		vmm_vmem_bin_remove(arena->bins, region, old);
+		region->base = base;
+		region->size = size;
+		vmm_vmem_bin_add(arena->bins, region, new);
+		return;
+	}
+	if ((old | new) == 0 && region->flags == 0) {
+		trees_resize(arena, region, base, size);
+		return;
+	}
 	vmm_vmem_store_remove(arena, region);
 	region->base = base;
 	region->size = size;
@@ -205,7 +252,7 @@ struct vmm_vmem_region *vmm_vmem_trees_larger(
 	return next != NULL ? vmm_vmem_of_size(next) : NULL;
 }
 
-uint64_t vmm_vmem_store_largest(const struct vmm_vmem *arena)
+VMM_RARE uint64_t vmm_vmem_store_largest(const struct vmm_vmem *arena)
 {
 	const struct vmm_rb_node *last = vmm_rb_last(&arena->free_by_size);
 	const struct vmm_vmem_bins *bins = arena->bins;

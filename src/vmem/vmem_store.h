@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The free regions: bins for the sizes that have one, the two trees for the
- * others. See vmem_store.c. What every allocation does is inline here.
+ * others. See vmem_store.c. What the way of most requests does is inline here.
  */
 #ifndef VMM_VMEM_STORE_H
 #define VMM_VMEM_STORE_H
@@ -73,11 +73,6 @@ static inline uint64_t vmm_vmem_bin_from(
 }
 
 /* The trees, for regions without a bin. */
-void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
-void vmm_vmem_trees_remove(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region);
-void vmm_vmem_trees_resize(struct vmm_vmem *arena,
-	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size);
 struct vmm_vmem_region *vmm_vmem_trees_best(
 	const struct vmm_vmem *arena, uint64_t size);
 
@@ -85,61 +80,12 @@ struct vmm_vmem_region *vmm_vmem_trees_best(
  * Make a chained node with base, size and flags a free region, and undo that.
  * The node's place in the chain stays.
  */
-static inline void vmm_vmem_store_add(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region)
-{
-	uint64_t bin = vmm_vmem_bin_of(arena, region->size);
-
-	region->state = VMM_VMEM_FREE;
-	arena->free_count++;
-	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_HELD))
-		return;
-	if (VMM_LIKELY(bin != 0))
-		vmm_vmem_bin_add(arena->bins, region, bin);
-	else
-		vmm_vmem_trees_add(arena, region);
-}
-
-static inline void vmm_vmem_store_remove(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region)
-{
-	uint64_t bin = vmm_vmem_bin_of(arena, region->size);
-
-	VMM_ASSERT(region->state == VMM_VMEM_FREE);
-
-	arena->free_count--;
-	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_HELD))
-		return;
-	if (VMM_LIKELY(bin != 0))
-		vmm_vmem_bin_remove(arena->bins, region, bin);
-	else
-		vmm_vmem_trees_remove(arena, region);
-}
-
+void vmm_vmem_store_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
+void vmm_vmem_store_remove(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region);
 /* Move an end of a free region. Its order by address must not change. */
-void vmm_vmem_store_resize_slow(struct vmm_vmem *arena,
+void vmm_vmem_store_resize(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size);
-
-static inline void vmm_vmem_store_resize(struct vmm_vmem *arena,
-	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
-{
-	uint64_t old = vmm_vmem_bin_of(arena, region->size);
-	uint64_t new = vmm_vmem_bin_of(arena, size);
-
-	VMM_ASSERT(region->state == VMM_VMEM_FREE);
-
-	if (VMM_LIKELY(old != 0 && new != 0 && region->flags == 0)) {
-		vmm_vmem_bin_remove(arena->bins, region, old);
-		region->base = base;
-		region->size = size;
-		vmm_vmem_bin_add(arena->bins, region, new);
-		return;
-	}
-	if ((old | new) == 0 && region->flags == 0)
-		vmm_vmem_trees_resize(arena, region, base, size);
-	else
-		vmm_vmem_store_resize_slow(arena, region, base, size);
-}
 
 /* The smallest free region of at least @size bytes, not 0; or NULL. */
 static inline struct vmm_vmem_region *vmm_vmem_store_best(
