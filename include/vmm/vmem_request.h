@@ -29,7 +29,7 @@ extern "C" {
  * tight place before it goes to one that fits for certain: a look at a bin
  * counts 1, a step in a tree 4.
  */
-#define VMM_VMEM_PROBES 96
+#define VMM_VMEM_PROBES 72
 
 /* Request flags, see struct vmm_vmem_request. */
 enum {

@@ -203,19 +203,30 @@ static bool best_binned(const struct vmm_vmem *arena,
 	const struct vmm_vmem_want *want, unsigned *left,
 	struct vmm_vmem_cut *cut)
 {
+	const struct vmm_vmem_bins *bins = arena->bins;
 	uint64_t bin = vmm_vmem_bin_of(arena, want->total);
+	uint64_t word = (bin - 1) / 64;
+	uint64_t bits;
 
-	while (bin != 0 && bin <= arena->bin_count && *left > 0) {
+	if (bin == 0)
+		return false;
+	bits = bins->map[word] & UINT64_MAX << (bin - 1) % 64;
+	for (; *left > 0; (*left)--) {
 		struct vmm_vmem_region *from;
 
-		bin = vmm_vmem_bin_from(arena->bins, bin);
-		if (bin == 0)
-			break;
-		from = arena->bins->head[bin - 1];
+		if (bits == 0) {
+			uint64_t words = bins->summary & UINT64_MAX << word
+								    << 1;
+
+			if (words == 0)
+				return false;
+			word = vmm_ctz(words);
+			bits = bins->map[word];
+		}
+		from = bins->head[word * 64 + vmm_ctz(bits)];
+		bits &= bits - 1;
 		if (may_fit(want, from) && try_best(want, from, cut))
 			return true;
-		(*left)--;
-		bin++;
 	}
 	return false;
 }
