@@ -172,11 +172,12 @@ static int take_front(struct vmm_vmem *arena, struct vmm_vmem_region *from,
 		from->link[BEFORE] = used;
 	}
 	if (bin == 0) {
-		if (rest != 0)
+		if (rest == 0)
+			vmm_vmem_store_remove(arena, from);
+		else if (!vmm_vmem_resize_alone(
+				 arena, from, from->base + size, rest))
 			vmm_vmem_store_resize(
 				arena, from, from->base + size, rest);
-		else
-			vmm_vmem_store_remove(arena, from);
 	} else if (rest != 0) {
 		from->base += size;
 		from->size = rest;

@@ -153,13 +153,6 @@ static void trees_resize(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 	struct vmm_rb_node *node = partner(region);
 	bool moves;
 
-	/* The only one: all that is left of a young arena's span. */
-	if (arena->tree_count == 1) {
-		region->base = base;
-		region->size = size;
-		region->as.tree.largest = size;
-		return;
-	}
 	moves = passes(region, base, size);
 	if (moves)
 		vmm_rb_erase(&arena->free_by_size, node);
@@ -217,6 +210,8 @@ void vmm_vmem_store_resize(struct vmm_vmem *arena,
 		vmm_vmem_bin_add(arena->bins, region, new);
 		return;
 	}
+	if (vmm_vmem_resize_alone(arena, region, base, size))
+		return;
 	if ((old | new) == 0 && region->flags == 0) {
 		trees_resize(arena, region, base, size);
 		return;

@@ -77,6 +77,25 @@ struct vmm_vmem_region *vmm_vmem_trees_best(
 	const struct vmm_vmem *arena, uint64_t size);
 
 /*
+ * Resize a region that is the only one of the trees, as what is left of a young
+ * arena's span is, and stays there. Is it one?
+ */
+static inline bool vmm_vmem_resize_alone(const struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+{
+	if (arena->tree_count != 1 ||
+		vmm_vmem_bin_of(arena, region->size) != 0 ||
+		vmm_vmem_bin_of(arena, size) != 0 || region->flags != 0)
+		return false;
+	VMM_ASSERT(region->as.tree.by_base.pair == &region->as.tree.by_size);
+
+	region->base = base;
+	region->size = size;
+	region->as.tree.largest = size;
+	return true;
+}
+
+/*
  * Make a chained node with base, size and flags a free region, and undo that.
  * The node's place in the chain stays.
  */
