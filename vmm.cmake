@@ -49,6 +49,7 @@ set(VMM_SOURCES
   src/pt/pt_copy.c
   src/pt/pt_cursor.c
   src/pt/pt_dump.c
+  src/pt/pt_explain.c
   src/pt/pt_features.c
   src/pt/pt_formats.c
   src/pt/pt_gather.c
@@ -103,6 +104,7 @@ set(VMM_HEADERS
   include/vmm/port.h
   include/vmm/pt.h
   include/vmm/pt_bytes.h
+  include/vmm/pt_explain.h
   include/vmm/pt_format.h
   include/vmm/pt_share.h
   include/vmm/pt_upkeep.h

@@ -67,6 +67,7 @@
 #include <vmm/port.h>
 #include <vmm/pt.h>
 #include <vmm/pt_bytes.h>
+#include <vmm/pt_explain.h>
 #include <vmm/pt_format.h>
 #include <vmm/pt_share.h>
 #include <vmm/pt_upkeep.h>

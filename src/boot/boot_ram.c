@@ -6,7 +6,7 @@
  */
 #include <vmm/boot.h>
 
-#include "pt/pt_entry.h"
+#include "pt/pt_walk.h"
 
 /* The state of a walk over pieces; zero it, but for the parameters. */
 struct pieces {

@@ -15,7 +15,7 @@ static VMM_RARE VMM_NOINLINE int locate(const struct vmm_pt_place *place,
 	uint64_t offset, uint64_t *part, vmm_pa_t *pa_out)
 {
 	vmm_va_t va = place->va + offset;
-	uint64_t rest = vmm_pt_rest(va, 0);
+	uint64_t rest = vmm_pt_span_left(va, 0);
 	unsigned prot;
 	int err;
 

@@ -62,7 +62,8 @@ static int make_rest(const struct copy *copy, const struct vmm_pt_look *look,
 		return VMM_OK;
 	}
 	rest->pa = look->pa;
-	rest->top = to->leaf_level_max;
+	/* Pages stay pages. */
+	rest->top = look->level == 0 ? 0 : to->leaf_level_max;
 	if (vmm_range_last(look->pa, look->size) >> to->pa_bits != 0)
 		return VMM_ERANGE;
 	err = recode(copy, from, look->value, look->level, &rest->bits);
@@ -129,8 +130,8 @@ static int copy_entries(struct copy *copy, const struct vmm_pt_look *look,
 static uint64_t piece_entries(
 	const struct copy *copy, const struct vmm_pt_look *look)
 {
-	uint64_t source = vmm_pt_rest(look->va, 1);
-	uint64_t new = vmm_pt_rest(look->va + copy->shift, 1);
+	uint64_t source = vmm_pt_span_left(look->va, 1);
+	uint64_t new = vmm_pt_span_left(look->va + copy->shift, 1);
 	uint64_t size = look->rest;
 
 	if (look->level > 0 || copy->pt->format != look->pt->format ||

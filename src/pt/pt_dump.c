@@ -3,7 +3,7 @@
 #include "core/text.h"
 #include "pt/pt_entry.h"
 
-static void dump_prot(const struct vmm_sink *sink,
+VMM_RARE void vmm_pt_text_prot(const struct vmm_sink *sink,
 	const struct vmm_pt_format *format, unsigned prot)
 {
 	char text[VMM_PT_PROT_COUNT + 1] = "-----";
@@ -35,7 +35,7 @@ static void dump_run(const struct vmm_sink *sink,
 		vmm_text_addr(sink, run->pa);
 		vmm_text_size(sink, UINT64_C(1) << run->shift, 5);
 		vmm_text_str(sink, " ");
-		dump_prot(sink, format, run->prot);
+		vmm_pt_text_prot(sink, format, run->prot);
 	}
 	vmm_text_str(sink, "\n");
 }

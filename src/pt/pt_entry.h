@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Entries, tables and ranges: the small words in which the page-table
- * operations are written. Private to src/pt.
- *
- * Entries of a live table are read and written by hardware at any time, so
- * they are only ever accessed as whole, aligned 64-bit words: the
- * specification gives no meaning to a narrower store, and a memset() may do
- * one.
+ * operations are written. Private to src/pt, but for what pt_walk.h has.
  */
 #ifndef VMM_PT_ENTRY_H
 #define VMM_PT_ENTRY_H
 
-#include <vmm/pt.h>
-
-#define VMM_PT_ENTRIES (1u << VMM_PT_INDEX_BITS)
-
-/* The rows of a format's protection table that stand for these flags. */
-#define VMM_PT_GLOBAL_INDEX   4
-#define VMM_PT_ACCESSED_INDEX 5
-#define VMM_PT_DIRTY_INDEX    6
+#include "pt/pt_walk.h"
 
 /* Entries of one leaf of 64 KiB, and the address bits that say so in each. */
 #define VMM_PT_NAPOT_ENTRIES (1u << (VMM_PT_NAPOT_SHIFT - VMM_PAGE_SHIFT))
 #define VMM_PT_NAPOT_SIZE    (UINT64_C(1) << VMM_PT_NAPOT_SHIFT)
 #define VMM_PT_NAPOT_ADDRESS (VMM_PT_NAPOT_SIZE >> 1)
-
-/* log2 of the bytes that one entry of a table at @level covers. */
-static inline unsigned vmm_pt_shift(unsigned level)
-{
-	return VMM_PAGE_SHIFT + VMM_PT_INDEX_BITS * level;
-}
-
-static inline uint64_t vmm_pt_load(const uint64_t *entry)
-{
-	return __atomic_load_n(entry, __ATOMIC_RELAXED);
-}
 
 static inline void vmm_pt_store(uint64_t *entry, uint64_t value)
 {
@@ -47,42 +24,11 @@ static inline void vmm_pt_publish(uint64_t *entry, uint64_t value)
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
-/* The table at a physical address, as a pointer. */
-static inline uint64_t *vmm_pt_table(const struct vmm_pt *pt, vmm_pa_t pa)
-{
-	return (uint64_t *)(uintptr_t)(pa + pt->offset);
-}
-
-static inline unsigned vmm_pt_root_level(const struct vmm_pt *pt)
-{
-	return pt->format->levels - 1u;
-}
-
 /* Number of entries of a table at @level. */
 static inline unsigned vmm_pt_entries(const struct vmm_pt *pt, unsigned level)
 {
 	return level == vmm_pt_root_level(pt) ? 1u << pt->format->root_bits
 					      : VMM_PT_ENTRIES;
-}
-
-/* The index of @va in a table below the root; in a root of 512 as well. */
-static inline unsigned vmm_pt_index(vmm_va_t va, unsigned level)
-{
-	return (unsigned)(va >> vmm_pt_shift(level)) & (VMM_PT_ENTRIES - 1);
-}
-
-static inline bool vmm_pt_is_valid(
-	const struct vmm_pt_format *format, uint64_t entry)
-{
-	return (entry & format->valid) != 0;
-}
-
-/* A valid entry that points to a table; the opposite of a leaf. */
-static inline bool vmm_pt_is_table(
-	const struct vmm_pt_format *format, uint64_t entry, unsigned level)
-{
-	return level > 0 && vmm_pt_is_valid(format, entry) &&
-	       (entry & format->leaf_mask) == 0;
 }
 
 static inline bool vmm_pt_is_leaf(
@@ -109,13 +55,6 @@ static inline bool vmm_pt_is_napot(
 	       vmm_pt_is_valid(format, entry);
 }
 
-/* The address of the table that an entry points to. */
-static inline vmm_pa_t vmm_pt_entry_pa(
-	const struct vmm_pt_format *format, uint64_t entry)
-{
-	return (entry & format->pa_mask) << format->pa_shift;
-}
-
 /* Bytes that a leaf translates as a whole. */
 static inline uint64_t vmm_pt_leaf_span(
 	const struct vmm_pt_format *format, uint64_t entry, unsigned level)
@@ -123,13 +62,6 @@ static inline uint64_t vmm_pt_leaf_span(
 	return vmm_pt_is_napot(format, entry, level) ? VMM_PT_NAPOT_SIZE
 						     : vmm_pt_leaf_size(level);
 }
-
-/*
- * What a leaf makes of @va. The address bits below the leaf's size are not the
- * address's (x86-64: PAT, Svnapot: the size).
- */
-vmm_pa_t vmm_pt_leaf_pa(const struct vmm_pt_format *format, uint64_t entry,
-	unsigned level, vmm_va_t va);
 
 static inline uint64_t vmm_pt_table_make(
 	const struct vmm_pt_format *format, vmm_pa_t pa)
@@ -151,13 +83,6 @@ static inline uint32_t vmm_pt_global_note(
 	uint64_t set = format->prot[VMM_PT_GLOBAL_INDEX].set;
 
 	return (entry & set) != 0 ? VMM_TLB_GLOBAL : 0;
-}
-
-/* The root's entry for @va. */
-static inline uint64_t *vmm_pt_root_entry(const struct vmm_pt *pt, vmm_va_t va)
-{
-	return vmm_pt_table(pt, pt->root) +
-	       ((va >> pt->format->root_shift) & pt->format->root_mask);
 }
 
 /*
@@ -225,14 +150,6 @@ static VMM_ALWAYS_INLINE uint64_t *vmm_pt_page_entry(
 		indices <<= VMM_PT_INDEX_BITS;
 	} while (--level > 0);
 	return entry;
-}
-
-/* How far @va is from the end of the span of its entry at @level. */
-static inline uint64_t vmm_pt_rest(vmm_va_t va, unsigned level)
-{
-	uint64_t span = vmm_pt_leaf_size(level);
-
-	return span - (va & (span - 1));
 }
 
 /*
@@ -308,9 +225,11 @@ void vmm_pt_fill(
  */
 uint64_t vmm_pt_take_bits(uint64_t *entry, unsigned count, uint64_t bits);
 
-/* Protection to entry bits and back; see pt_prot.c. */
-VMM_NODISCARD int vmm_pt_prot_encode(const struct vmm_pt_format *format,
-	unsigned prot, struct vmm_pt_leaf_bits *bits_out);
+/* "rwxug", accessed and dirty where they are tracked, and the memory type. */
+void vmm_pt_text_prot(const struct vmm_sink *sink,
+	const struct vmm_pt_format *format, unsigned prot);
+
+/* What an entry's bits say of its protection; see pt_prot.c. */
 unsigned vmm_pt_prot_decode(
 	const struct vmm_pt_format *format, uint64_t entry, unsigned level);
 

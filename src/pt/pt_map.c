@@ -146,7 +146,7 @@ VMM_RARE void vmm_pt_map_commit(struct vmm_pt *pt, struct vmm_pt_rest *rest,
 		unsigned level =
 			vmm_pt_fit(rest->va | rest->pa, rest->size, rest->top);
 		/* No further than one table, which is all that a step takes. */
-		uint64_t size = vmm_pt_rest(rest->va, level + 1);
+		uint64_t size = vmm_pt_span_left(rest->va, level + 1);
 		struct vmm_pt_look look;
 		unsigned shift;
 		unsigned count;

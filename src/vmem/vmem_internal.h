@@ -6,16 +6,9 @@
 #ifndef VMM_VMEM_INTERNAL_H
 #define VMM_VMEM_INTERNAL_H
 
-#include <vmm/vmem.h>
+#include "vmem/vmem_spans.h"
 
 enum { BEFORE = VMM_RB_LEFT, AFTER = VMM_RB_RIGHT };
-
-/* Flags of a region. */
-enum {
-	VMM_VMEM_IS_HELD = 1u << 0,	/* in a span for fixed requests only */
-	VMM_VMEM_IS_EMBEDDED = 1u << 1, /* the node is the caller's */
-	VMM_VMEM_IS_PARKED = 1u << 2	/* in a cache, by its handle */
-};
 
 /*
  * A range cut out of a free region: what an allocation is going to take. The
@@ -39,12 +32,6 @@ static inline struct vmm_vmem_region *vmm_vmem_of_size(
 {
 	return VMM_CONTAINER_OF(
 		node, struct vmm_vmem_region, as.tree.by_size.rb);
-}
-
-static inline struct vmm_vmem_region *vmm_vmem_of_span(
-	const struct vmm_rb_node *node)
-{
-	return VMM_CONTAINER_OF(node, struct vmm_vmem_region, as.span.rb);
 }
 
 static inline struct vmm_vmem_run *vmm_vmem_of_run(

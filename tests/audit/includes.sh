@@ -37,6 +37,13 @@ function module_of(file,    i) {
 	}
 	return ""
 }
+function is_door(file,    i) {
+	for (i = 1; i <= doors; i++) {
+		if (file ~ door[i])
+			return 1
+	}
+	return 0
+}
 function fault(text) {
 	print "FAIL " text
 	faults++
@@ -77,6 +84,8 @@ function judge(file, line, what,    at, name, to, from_module, to_module) {
 	else if (from_module != "" && !may[from_module, to_module])
 		fault(at "module " from_module " may not use " to_module \
 			" (" name ")")
+	else if (from_module != to_module && to ~ /^src\// && !is_door(to))
+		fault(at name " is private to module " to_module)
 	print file, to >"/dev/stderr"
 }
 
@@ -89,6 +98,11 @@ FNR == NR {
 	if (m == "system") {
 		for (i = 1; i <= n; i++)
 			freestanding[list[i]] = 1
+		next
+	}
+	if (m == "doors") {
+		for (i = 1; i <= n; i++)
+			door[++doors] = regex(list[i])
 		next
 	}
 	modules[++module_count] = m

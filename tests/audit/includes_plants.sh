@@ -42,6 +42,8 @@ expect 'module types may not use port' \
 	include/vmm/types.h '#include <vmm/port.h>'
 expect 'public header includes the private src/core/text.h' \
 	include/vmm/port.h '#include "core/text.h"'
+expect 'pt/pt_entry.h is private to module pt' \
+	src/space/space_fault.c '#include "pt/pt_entry.h"'
 expect 'belongs to no module' \
 	src/lost/lost.c '#include <vmm/types.h>'
 expect 'includes by macro: SOME_HEADER' \

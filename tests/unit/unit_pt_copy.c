@@ -99,6 +99,91 @@ TEST(unit_pt_fork)
 	}
 }
 
+/* What one page is allowed besides is what two are, and is told alike. */
+static void compare_one_and_two(unsigned prot, unsigned set)
+{
+	const vmm_va_t va = VMM_MIB(16) + 0x1000;
+	struct vmm_tlb_gather gathers[2];
+	int errs[2];
+	uint64_t leaves[2];
+	unsigned level;
+
+	for (uint64_t i = 0; i < 3; i++)
+		CHECK_EQ(vmm_pt_map(&rig.pt, va + i * 4096, VMM_MIB(32), 4096,
+				 prot, NULL),
+			VMM_OK);
+	for (uint64_t i = 0; i < 2; i++) {
+		const vmm_va_t at = va + i * 4096;
+
+		vmm_tlb_gather_init(&gathers[i], NULL, 0);
+		errs[i] = vmm_pt_modify(
+			&rig.pt, at, (i + 1) * 4096, set, 0, &gathers[i]);
+		CHECK(rig_leaf(&rig, at, &leaves[i], &level));
+	}
+	CHECK_EQ(errs[0], errs[1]);
+	CHECK_EQ(leaves[0], leaves[1]);
+	CHECK_EQ(gathers[0].flags, gathers[1].flags);
+	CHECK(gathers[0].flags == 0 || gathers[0].first == va);
+	CHECK(gathers[0].flags == 0 || gathers[0].last == va + 4095);
+	vmm_tlb_gather_init(&gathers[0], NULL, 0);
+	CHECK_EQ(vmm_pt_unmap(&rig.pt, va, 3 * 4096, &gathers[0]), VMM_OK);
+	vmm_pt_reap(&rig.pt, &gathers[0]);
+}
+
+TEST(unit_pt_modify_one_page)
+{
+	static const unsigned prots[] = {VMM_PT_READ, RW, RWU,
+		VMM_PT_READ | VMM_PT_EXEC, RW | VMM_PT_EXEC, RW | VMM_PT_GLOBAL,
+		VMM_PT_READ | VMM_PT_USER};
+
+	for (int f = 0; f < RIG_MACHINES; f++) {
+		open_both(rig_machines[f].base, rig_machines[f].features);
+		for (unsigned i = 0; i < sizeof(prots) / sizeof(prots[0]);
+			i++) {
+			if ((prots[i] & ~rig.format.prot_allowed) != 0)
+				continue;
+			for (unsigned set = 0; set < 1u << VMM_PT_PROT_COUNT;
+				set++)
+				compare_one_and_two(prots[i], set);
+		}
+		close_both();
+	}
+}
+
+/* Pages that happen to lie in a row stay pages, whatever the formats: a part of
+ * the copy can be taken away without a table for the rest. */
+TEST(unit_pt_copy_keeps_pages)
+{
+	static struct vmm_pt_format twin;
+	const vmm_va_t va = VMM_MIB(16);
+	const struct vmm_pt_source source = {&rig.pt, va, 0};
+
+	for (int f = 0; f < RIG_MACHINES; f++) {
+		for (int same = 0; same < 2; same++) {
+			struct vmm_pt_usage usage;
+
+			open_both(
+				rig_machines[f].base, rig_machines[f].features);
+			twin = rig.format;
+			child.format = same ? &rig.format : &twin;
+			for (vmm_va_t i = 0; i < VMM_MIB(4); i += 4096)
+				CHECK_EQ(
+					vmm_pt_map(&rig.pt, va + i,
+						VMM_MIB(2) + i, 4096, RW, NULL),
+					VMM_OK);
+			CHECK_EQ(vmm_pt_copy(
+					 &child, va, VMM_MIB(4), &source, NULL),
+				VMM_OK);
+			CHECK_EQ(child.spare_count, 0);
+			CHECK_EQ(vmm_pt_usage(&child, &usage), VMM_OK);
+			CHECK_EQ(usage.size, VMM_MIB(4));
+			CHECK_EQ(usage.leaves[0], 1024);
+			CHECK_EQ(usage.leaves[1], 0);
+			close_both();
+		}
+	}
+}
+
 /* The frames of one range twice in a row: what runs over the end of a ring
  * buffer arrives at its start. */
 TEST(unit_pt_ring)
