@@ -67,6 +67,30 @@ set(VMM_SOURCES
   src/pt/pt_unmap.c
   src/rbtree/rbtree.c
   src/rbtree/rbtree_check.c
+  src/space/segment.c
+  src/space/segment_check.c
+  src/space/segment_load.c
+  src/space/segment_phys.c
+  src/space/segment_ranges.c
+  src/space/segment_resize.c
+  src/space/space.c
+  src/space/space_bytes.c
+  src/space/space_check.c
+  src/space/space_dump.c
+  src/space/space_explain.c
+  src/space/space_fault.c
+  src/space/space_fork.c
+  src/space/space_fork_copy.c
+  src/space/space_fork_list.c
+  src/space/space_map.c
+  src/space/space_move.c
+  src/space/space_object.c
+  src/space/space_op.c
+  src/space/space_protect.c
+  src/space/space_region.c
+  src/space/space_resolve.c
+  src/space/space_store.c
+  src/space/space_unmap.c
   src/vmem/vmem.c
   src/vmem/vmem_alloc.c
   src/vmem/vmem_cache.c
@@ -110,6 +134,11 @@ set(VMM_HEADERS
   include/vmm/pt_upkeep.h
   include/vmm/rbtree.h
   include/vmm/riscv.h
+  include/vmm/segment.h
+  include/vmm/space.h
+  include/vmm/space_fault.h
+  include/vmm/space_object.h
+  include/vmm/space_types.h
   include/vmm/tlb.h
   include/vmm/types.h
   include/vmm/vmem.h

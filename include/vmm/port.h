@@ -16,7 +16,18 @@
  *                                            is more than one CPU
  *   pt.h                                     struct vmm_pages, or donated
  *                                            pages only (pages == NULL)
+ *   space.h space_fault.h segment.h          struct vmm_space_hooks: pages;
+ *                                            frames, for kinds that take some;
+ *                                            a lock and wait, if there is more
+ *                                            than one hart; flush, if a hart
+ *                                            uses the table; a policy, if you
+ *                                            have one. And a page for the root
+ *   space_object.h                           struct vmm_object_config: pages
+ *                                            and frames; a lock as above; fill
+ *                                            and end, if you need them
  *   any dump                                 struct vmm_sink
+ *
+ * struct vmm_frames and struct vmm_space_hooks are in space_types.h.
  *
  * Rules for a hook: it may sleep if its caller may; it must not call back into
  * the object that called it, unless the hook's own text says so. The library
@@ -32,7 +43,10 @@
 extern "C" {
 #endif
 
-/* A source of pages of VMM_PAGE_SIZE bytes, for page tables. */
+/*
+ * A source of pages of VMM_PAGE_SIZE bytes, for page tables, and for the nodes
+ * of spaces.
+ */
 struct vmm_pages {
 	/*
 	 * Get one page. Store its address, a multiple of VMM_PAGE_SIZE, in

@@ -41,10 +41,28 @@
  *   window      a physical range seen at a constant distance
  *   direct map  the windows through which the kernel sees physical memory
  *
+ * Tasks (space.h, space_fault.h, space_object.h, segment.h)
+ *   space       a task's addresses: regions, a page table, frames
+ *   live table  the page table of a space that harts use
+ *   kind        what a region of a space shows: zeros, a stack, an object, ...
+ *   fault       an access that the live table does not allow: dealt with, or
+ *               refused and told why (its cause)
+ *   policy      the kernel's say in a fault
+ *   object      memory that regions of any number of spaces show
+ *   segment     a part of a space that grows, shrinks, is loaded and unloaded
+ *   range       what a segment's own allocator hands out
+ *   store       a table that no hart uses, for pages that are not loaded
+ *   holder      an entry or an object that has a frame; the last one frees it
+ *   copy on write
+ *               a page is shared until somebody writes, and has a copy then
+ *
  * Where to begin: port.h says what the kernel provides; memmap.h and fdt.h or
  * firmware.h where memory is; pmem.h and vmem.h hand it out; pt.h and tlb.h
  * bring the two together; boot.h and layouts.h start it all. The files of
- * examples/kernel/ use every one of them.
+ * examples/kernel/ use every one of them. Then space.h for tasks, on top of
+ * these: space_types.h has its hooks, space_fault.h what a trap handler calls,
+ * space_object.h images and shared memory, segment.h heaps. pt_explain.h and
+ * vmm_space_explain() are for the day on which something is wrong.
  */
 #ifndef VMM_VMM_H
 #define VMM_VMM_H
@@ -73,6 +91,11 @@
 #include <vmm/pt_upkeep.h>
 #include <vmm/rbtree.h>
 #include <vmm/riscv.h>
+#include <vmm/segment.h>
+#include <vmm/space.h>
+#include <vmm/space_fault.h>
+#include <vmm/space_object.h>
+#include <vmm/space_types.h>
 #include <vmm/tlb.h>
 #include <vmm/types.h>
 #include <vmm/vmem.h>
