@@ -144,7 +144,9 @@ trap_early:
 	.globl	trap_entry
 trap_entry:
 	csrrw	sp, sscratch, sp
-	beqz	sp, trap_early
+	bnez	sp, 1f
+	j	trap_early
+1:
 	addi	sp, sp, -144
 	sd	ra, 0(sp)
 	sd	t0, 8(sp)

@@ -9,6 +9,7 @@
 #include "console.h"
 #include "harts.h"
 #include "kernel.h"
+#include "lock.h"
 
 static struct vmm_pmem_cache cache;
 static uint32_t taken;
@@ -16,24 +17,6 @@ static uint32_t taken;
 static void check(int err, const char *what)
 {
 	expect(err == VMM_OK, "%s: %s", what, vmm_err_name(err));
-}
-
-/* Interrupts are never on while the kernel runs, so a spin lock will do. */
-static void acquire(void *ctx)
-{
-	uint32_t *lock = ctx;
-
-	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) != 0) {
-		while (__atomic_load_n(lock, __ATOMIC_RELAXED) != 0)
-			;
-	}
-}
-
-static void release(void *ctx)
-{
-	uint32_t *lock = ctx;
-
-	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
 }
 
 static void init_zone(void)
@@ -70,7 +53,8 @@ static void init_magazines(void)
 {
 	/* The kernel asks for pages and now and then for a superpage. */
 	static const struct vmm_pmem_depth depths[] = {{0, 64}, {9, 2}};
-	static const struct vmm_lock lock = {acquire, release, &taken};
+	static const struct vmm_lock lock = {
+		lock_acquire, lock_release, &taken};
 	const struct vmm_pmem_cache_config config = {.cpus = HARTS_MAX,
 		.depths = depths,
 		.depths_count = 2,
@@ -89,6 +73,11 @@ void frames_init(void)
 {
 	init_zone();
 	init_magazines();
+}
+
+struct vmm_pmem_cache *frames_cache(void)
+{
+	return &cache;
 }
 
 static struct vmm_pmem_cpu *own(void)

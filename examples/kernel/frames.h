@@ -8,6 +8,9 @@
 /* Make the zone out of the memory map, and the magazines out of the zone. */
 void frames_init(void);
 
+/* The magazines, for what stands on them (vmm/pmem_zones.h). */
+struct vmm_pmem_cache *frames_cache(void);
+
 /* From this hart's magazines, and back into them. Errors as in vmm/pmem.h. */
 int frame_alloc(unsigned order, vmm_pa_t *pa_out);
 int frame_free(vmm_pa_t pa, unsigned order);

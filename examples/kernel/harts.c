@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "frames.h"
 #include "sbi.h"
+#include "setup.h"
 #include "trap.h"
 
 #include <vmm/pt_share.h>
@@ -56,27 +57,6 @@ static void check(int err, const char *what)
 	expect(err == VMM_OK, "%s: %s", what, vmm_err_name(err));
 }
 
-/*
- * Borrow the upper half of the kernel's table, but for the hart's own area.
- * Entries that are absent now stay so: the kernel maps nothing new except in
- * its arena, and those entries have been filled.
- */
-static void borrow_kernel(struct vmm_pt *pt)
-{
-	const uint64_t span = vmm_pt_root_span(pt->format);
-	vmm_va_t va = UINT64_MAX << (pt->format->va_bits - 1);
-
-	for (; va != 0; va += span) {
-		int err;
-
-		if (va == cpu_base())
-			continue;
-		err = vmm_pt_share(pt, &kernel.pt, va, span);
-		if (err != VMM_ENOENT)
-			check(err, "share the kernel's entries");
-	}
-}
-
 /* One frame of a hart's own area. Not global: each hart has another one. */
 static vmm_pa_t map_own(struct vmm_pt *pt, vmm_va_t va)
 {
@@ -96,7 +76,7 @@ static void init_hart(struct hart *hart, uint64_t id)
 	check(frame_alloc(0, &root), "a hart's root");
 	vmm_pt_init(&hart->pt, kernel.format, &kernel.pages, kernel.dmap_base,
 		root);
-	borrow_kernel(&hart->pt);
+	setup_borrow(&hart->pt);
 	hart->cpu = __va(map_own(&hart->pt, cpu_base()));
 	for (uint64_t at = 0; at < CPU_STACK_SIZE; at += VMM_PAGE_SIZE)
 		(void)map_own(&hart->pt, cpu_base() + CPU_STACK + at);
@@ -180,16 +160,22 @@ uint64_t harts_count(void)
 	return online();
 }
 
+/* SSIE and SSIP: woken by another hart. */
+#define SOFTWARE UINT64_C(2)
+
+void harts_heard(void)
+{
+	__asm__ volatile("csrc sip, %0" : : "r"(SOFTWARE) : "memory");
+}
+
 /* A hart sleeps until the boot hart asks it for something. */
 static void wait_for_question(const struct cpu *cpu)
 {
-	const uint64_t software = 2; /* SSIE and SSIP: woken by another hart */
-
-	__asm__ volatile("csrs sie, %0" : : "r"(software));
+	__asm__ volatile("csrs sie, %0" : : "r"(SOFTWARE));
 	while (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) ==
 		cpu->answered) {
 		__asm__ volatile("wfi");
-		__asm__ volatile("csrc sip, %0" : : "r"(software) : "memory");
+		harts_heard();
 	}
 }
 
@@ -233,6 +219,11 @@ uint64_t harts_answer(uint64_t index)
 uint64_t harts_self(void)
 {
 	return cpu_self()->index;
+}
+
+uint64_t harts_id(uint64_t index)
+{
+	return harts[index].cpu->hart;
 }
 
 uint64_t harts_load(uint64_t index, vmm_va_t va)

@@ -29,6 +29,12 @@ uint64_t harts_count(void);
 /* The index of the one that asks: 0 is the boot hart. */
 uint64_t harts_self(void);
 
+/* How the firmware numbers one of them. */
+uint64_t harts_id(uint64_t index);
+
+/* This hart has noticed that another one woke it. */
+void harts_heard(void);
+
 /* Let hart @index, 1 to harts_count() - 1, do a job; it may take its time. */
 void harts_ask(uint64_t index, uint64_t (*job)(uint64_t arg), uint64_t arg);
 

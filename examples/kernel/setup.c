@@ -7,6 +7,7 @@
 #include "trap.h"
 
 #include <vmm/boot.h>
+#include <vmm/pt_share.h>
 
 #define RWG (VMM_PT_READ | VMM_PT_WRITE | VMM_PT_GLOBAL)
 
@@ -102,6 +103,26 @@ void setup_table(void)
 		      &image, 1),
 		"direct map");
 	check(vmm_pt_check(&kernel.pt), "page table check");
+}
+
+/*
+ * Entries that are absent now stay so: the kernel maps nothing new except in
+ * its arena, and those entries have been filled.
+ */
+void setup_borrow(struct vmm_pt *pt)
+{
+	const uint64_t span = vmm_pt_root_span(pt->format);
+	vmm_va_t va = UINT64_MAX << (pt->format->va_bits - 1);
+
+	for (; va != 0; va += span) {
+		int err;
+
+		if (va == kernel_area(VMM_ROW_CPU)->base)
+			continue;
+		err = vmm_pt_share(pt, &kernel.pt, va, span);
+		if (err != VMM_ENOENT)
+			check(err, "share the kernel's entries");
+	}
 }
 
 /* Boot tables, devicetree and initrd are not needed any more. */

@@ -7,6 +7,8 @@
 #ifndef KERNEL_SETUP_H
 #define KERNEL_SETUP_H
 
+struct vmm_pt;
+
 /* __va() and __pa(), by the memory map and the layout. */
 void setup_dmap(void);
 
@@ -18,6 +20,12 @@ void setup_frames(void);
 
 /* The final page table, without what the boot needed. */
 void setup_table(void);
+
+/*
+ * Borrow the kernel's half for another table, but for what each hart has for
+ * itself (cpu.h).
+ */
+void setup_borrow(struct vmm_pt *pt);
 
 /* What must not be possible is tried, and must fault. */
 void setup_check(void);

@@ -5,7 +5,8 @@
 # matches anything is a failure too: the row is stale.
 #
 # Sourced by the lists of defects, which set $mode, the paging mode, and $wanted,
-# the names of the rows to try, or nothing for all. They end with status $bad.
+# the names of the rows to try, or nothing for all; and $which, if it is not the
+# demonstration's first kernel. They end with status $bad.
 : "${mode:?}"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -19,7 +20,7 @@ export BOOT_TIMEOUT=${BOOT_TIMEOUT:-10}
 demo() { # the demonstration's status and, in $last, its verdict
 	local status=0
 
-	"$tree/tools/demo" "$mode" </dev/null >"$work/log.txt" 2>&1 || status=$?
+	"$tree/tools/demo" ${which:+"$which"} "$mode" </dev/null >"$work/log.txt" 2>&1 || status=$?
 	last=$(tail -n 1 "$work/log.txt")
 	return "$status"
 }
