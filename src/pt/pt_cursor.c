@@ -71,6 +71,18 @@ static bool continues(
 	       run->prot == next->prot && run->pa + run->size == next->pa;
 }
 
+/* Make a run longer by what follows it; false if that says something else. */
+static bool extend(struct vmm_pt_run *run, const struct vmm_pt_look *look)
+{
+	struct vmm_pt_run next;
+
+	describe(look, &next);
+	if (!continues(run, &next))
+		return false;
+	run->size += next.size;
+	return true;
+}
+
 VMM_RARE bool vmm_pt_next(const struct vmm_pt *pt, struct vmm_pt_cursor *cursor,
 	struct vmm_pt_run *run_out)
 {
@@ -83,19 +95,14 @@ VMM_RARE bool vmm_pt_next(const struct vmm_pt *pt, struct vmm_pt_cursor *cursor,
 
 		vmm_pt_look_start(&look, pt, cursor->va, size, 0);
 		while (vmm_pt_look_next(&look)) {
-			struct vmm_pt_run next;
+			bool here = look.kind == VMM_PT_LEAF ||
+				    (look.kind == VMM_PT_TAG && cursor->tags);
 
-			if (look.kind == VMM_PT_LEAF ||
-				(look.kind == VMM_PT_TAG && cursor->tags)) {
-				describe(&look, found ? &next : run_out);
-				if (found && !continues(run_out, &next))
-					return true;
-				if (found)
-					run_out->size += next.size;
-				found = true;
-			} else if (found) {
+			if (found && (!here || !extend(run_out, &look)))
 				return true;
-			}
+			if (here && !found)
+				describe(&look, run_out);
+			found |= here;
 			step(cursor, look.size);
 		}
 	}

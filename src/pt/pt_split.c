@@ -73,10 +73,11 @@ static void make_rest(const struct vmm_pt_format *format,
 	int err;
 
 	rest->tag = look->value;
+	rest->pa = pa;
+	rest->bits = (struct vmm_pt_leaf_bits){{0, 0}};
 	if (look->kind == VMM_PT_TAG)
 		return;
 	rest->tag = 0;
-	rest->pa = pa;
 	prot = vmm_pt_prot_decode(format, look->value, look->level);
 	if (format->tracked != 0)
 		prot |= VMM_PT_ACCESSED |

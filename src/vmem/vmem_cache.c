@@ -249,7 +249,7 @@ static int make_place(struct vmm_vmem_cache *cache, uint64_t i)
 	stack->proofs = PROOFS - 1;
 	if (step > most - stack->depth)
 		step = most - stack->depth;
-	if (4 * step * (i + 1) <= limit - cache->allotted)
+	if (UINT64_C(4) * step * (i + 1) <= limit - cache->allotted)
 		set_depth(cache, i, stack->depth + step);
 	else if (++cache->victim % 16 == 0)
 		return shrink_victim(cache);
