@@ -13,15 +13,10 @@
 #define NODES  VMM_VMEM_NODES_FOR(2 + PAGES)
 
 /* Where each operation is followed by a whole check, or emulated, less. */
-#if VMM_ASSERT_LEVEL >= 2
-#define LENGTH	    5
-#define LENGTH_BINS 5
-#elif defined(__riscv)
-#define LENGTH	    6
-#define LENGTH_BINS 5
+#if VMM_ASSERT_LEVEL >= 2 || defined(__riscv)
+#define LENGTH 5
 #else
-#define LENGTH	    6
-#define LENGTH_BINS 6
+#define LENGTH 6
 #endif
 
 static _Alignas(16) uint64_t memory[VMM_VMEM_NODES_SIZE(NODES) / 8];
@@ -314,17 +309,16 @@ static void compare(void)
 static void all_scripts(
 	const struct vmem_config *config, void (*make)(unsigned op))
 {
-	unsigned length = config->bins ? LENGTH_BINS : LENGTH;
 	unsigned scripts = 1;
 
-	for (unsigned i = 0; i < length; i++)
+	for (unsigned i = 0; i < LENGTH; i++)
 		scripts *= OPS;
 	start(config);
 	for (unsigned script = 0; script < scripts; script++) {
 		unsigned rest = script;
 
 		reset();
-		for (unsigned step = 0; step < length; step++) {
+		for (unsigned step = 0; step < LENGTH; step++) {
 			make(rest % OPS);
 			rest /= OPS;
 			if (rest == 0)

@@ -16,8 +16,8 @@
 #include <vmm/pt_format.h>
 
 #define HARTS  CALLS_MAX
-#define STEPS  (VMM_ASSERT_LEVEL < 2 ? 60u : 40u)
-#define AUDITS (VMM_ASSERT_LEVEL < 2 ? 4u : 8u)
+#define STEPS  40u
+#define AUDITS 8u
 #define IDLE   WORLD_SPACES
 
 _Static_assert(MMU_PAGES == WORLD_PAGES, "the machine's memory is the pool");
