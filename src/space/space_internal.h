@@ -79,9 +79,8 @@
 #define VMM_SPACE_FLAGS_SHIFT 16
 #define VMM_SPACE_IS_SEGMENT  (1u << 24) /* part of a segment */
 #define VMM_SPACE_IS_UNLOADED (1u << 25) /* its pages are in the store */
-#define VMM_SPACE_IS_GOING \
-	(1u << 26) /* waits for its flush, or is not
-					    finished: not yet, or no more */
+/* Waits for its flush, or is not finished: not yet, or no more. */
+#define VMM_SPACE_IS_GOING    (1u << 26)
 
 _Static_assert(VMM_PT_ALL < 1u << VMM_SPACE_KIND_SHIFT, "room for protections");
 _Static_assert(VMM_SPACE_KINDS <= 16, "room for kinds");
