@@ -7,9 +7,11 @@
 #include "support/rb_depth.h"
 #include "support/vmem_rig.h"
 
-/* Where each call is followed by a whole check, few. */
+/* Where each call is followed by a whole check, few; emulated, fewer. */
 #if VMM_ASSERT_LEVEL >= 2
 #define MANY 300
+#elif defined(__riscv)
+#define MANY 30000
 #else
 #define MANY 100000
 #endif
