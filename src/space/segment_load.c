@@ -173,7 +173,7 @@ static int move(struct moving *m)
 
 	/* The store has to be there before something can be copied to it. */
 	if (has_content(m) && !m->load)
-		err = vmm_space_need(m->space, &m->op, 0, 0, 1);
+		err = vmm_space_need(m->space, 0, 0, 1);
 	if (err)
 		return err;
 	do {

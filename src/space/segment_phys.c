@@ -102,7 +102,7 @@ int vmm_segment_reset(
 	} else if (is_uniform(segment, va, size, tags.flags)) {
 		vmm_segment_empty(segment, &op, va, size);
 	} else {
-		err = vmm_space_cut_need(space, &op, va, size, 0);
+		err = vmm_space_cut_need(space, va, size, 0);
 		if (err == VMM_OK) {
 			vmm_space_cut(space, &op, va, size);
 			vmm_segment_empty(segment, &op, va, size);
@@ -191,11 +191,11 @@ int vmm_segment_map_phys(struct vmm_segment *segment, vmm_va_t va, vmm_pa_t pa,
 	else if (count_phys(segment, va, size, &regions) != 0)
 		err = VMM_EEXIST;
 	if (err == VMM_OK)
-		err = vmm_space_hoard(space, &op, &hoard,
+		err = vmm_space_hoard(space, &hoard,
 			vmm_space_tables_for(
 				space->live->format, va, pa, size));
 	if (err == VMM_OK)
-		err = vmm_space_cut_need(space, &op, va, size, 0);
+		err = vmm_space_cut_need(space, va, size, 0);
 	if (err == VMM_OK)
 		users = exchange(segment, &op, va, size, &tags, &hoard);
 	vmm_space_hoard_give(&hoard);

@@ -64,7 +64,7 @@ static int grow(struct vmm_segment *segment, uint64_t size)
 		return err;
 	/* Whoever is about to leave the new addresses does so first. */
 	vmm_space_begin(space, &op, segment->base, with_guard(segment, size));
-	err = segment->loaded ? vmm_space_need(space, &op, SPLIT_NODES, 0, 0)
+	err = segment->loaded ? vmm_space_need(space, SPLIT_NODES, 0, 0)
 			      : VMM_EBUSY;
 	if (err == VMM_OK)
 		err = extend(segment, &op, size);
@@ -116,7 +116,7 @@ static int shrink(struct vmm_segment *segment, uint64_t size)
 	if (err)
 		return err;
 	vmm_space_begin(space, &op, end, rest);
-	err = segment->loaded ? vmm_space_cut_need(space, &op, end, rest, 0)
+	err = segment->loaded ? vmm_space_cut_need(space, end, rest, 0)
 			      : VMM_EBUSY;
 	if (err == VMM_OK) {
 		vmm_space_cut(space, &op, end, rest);

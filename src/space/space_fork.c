@@ -37,7 +37,7 @@ int vmm_fork_need(
 
 	vmm_space_unlock(f->parent);
 	vmm_space_lock(f->child);
-	err = vmm_space_need(f->child, NULL, nodes, live, store);
+	err = vmm_space_need(f->child, nodes, live, store);
 	vmm_space_unlock(f->child);
 	vmm_space_lock(f->parent);
 	return err;

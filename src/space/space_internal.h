@@ -234,8 +234,8 @@ bool vmm_space_more(struct vmm_space *space, struct vmm_space_op *op,
  * Have that many nodes and spare pages of both tables at least, until the lock
  * is dropped the next time. Makes the store if it is to have pages.
  */
-VMM_NODISCARD int vmm_space_need(struct vmm_space *space,
-	struct vmm_space_op *op, uint64_t nodes, uint64_t live, uint64_t store);
+VMM_NODISCARD int vmm_space_need(
+	struct vmm_space *space, uint64_t nodes, uint64_t live, uint64_t store);
 
 /* Give back all spare pages, the lock dropped meanwhile. How many were there? */
 uint64_t vmm_space_shed(struct vmm_space *space);
@@ -282,8 +282,8 @@ void vmm_space_mark(struct vmm_space *space,
  * invalid. Cannot fail after _cut_need(), until the lock is dropped the next
  * time; @nodes more nodes are had with that. No ring is cut.
  */
-VMM_NODISCARD int vmm_space_cut_need(struct vmm_space *space,
-	struct vmm_space_op *op, vmm_va_t va, uint64_t size, uint64_t nodes);
+VMM_NODISCARD int vmm_space_cut_need(
+	struct vmm_space *space, vmm_va_t va, uint64_t size, uint64_t nodes);
 void vmm_space_cut(struct vmm_space *space, struct vmm_space_op *op,
 	vmm_va_t va, uint64_t size);
 /* Have no leaf of a region's stick out of a range; a table for each level. */
@@ -304,8 +304,8 @@ void vmm_space_join(
  * second one, without the lock dropped in between, marks the regions as going.
  * The third one ends with the arena free in the range. Cost: as unmap.
  */
-VMM_NODISCARD int vmm_space_take_need(struct vmm_space *space,
-	struct vmm_space_op *op, vmm_va_t va, uint64_t size, uint64_t nodes);
+VMM_NODISCARD int vmm_space_take_need(
+	struct vmm_space *space, vmm_va_t va, uint64_t size, uint64_t nodes);
 void vmm_space_take(struct vmm_space *space, struct vmm_space_op *op,
 	vmm_va_t va, uint64_t size);
 void vmm_space_drop(struct vmm_space *space, struct vmm_space_op *op,
@@ -340,8 +340,8 @@ struct vmm_space_hoard {
 	vmm_pa_t first; /* of a list through their first words */
 };
 /* Have that many; the lock is dropped in between. What there is, is given. */
-VMM_NODISCARD int vmm_space_hoard(struct vmm_space *space,
-	struct vmm_space_op *op, struct vmm_space_hoard *hoard, uint64_t count);
+VMM_NODISCARD int vmm_space_hoard(
+	struct vmm_space *space, struct vmm_space_hoard *hoard, uint64_t count);
 void vmm_space_hoard_give(struct vmm_space_hoard *hoard);
 
 /* segment.c */

@@ -208,15 +208,15 @@ static struct vmm_pt *table_of(struct vmm_space *space, const struct making *m)
 							  : &space->store;
 }
 
-int vmm_space_hoard(struct vmm_space *space, struct vmm_space_op *op,
-	struct vmm_space_hoard *hoard, uint64_t count)
+int vmm_space_hoard(
+	struct vmm_space *space, struct vmm_space_hoard *hoard, uint64_t count)
 {
 	struct vmm_pt *pt = hoard->pt;
 	bool is_live = pt == space->live;
 	int err;
 
 	err = vmm_space_need(
-		space, op, 0, is_live ? count : 0, is_live ? 0 : count);
+		space, 0, is_live ? count : 0, is_live ? 0 : count);
 	for (; err == VMM_OK && hoard->count < count; hoard->count++) {
 		vmm_pa_t pa = 0;
 
@@ -251,9 +251,9 @@ static int prepare(
 		tables = vmm_space_tables_for(space->live->format,
 			m->place.where, m->pa, m->place.size);
 	/* First those, since what cutting takes must be there at the end. */
-	err = vmm_space_hoard(space, &m->op, &m->hoard, tables);
+	err = vmm_space_hoard(space, &m->hoard, tables);
 	if (err == VMM_OK)
-		err = vmm_space_take_need(space, &m->op, va, size, PLACE_NODES);
+		err = vmm_space_take_need(space, va, size, PLACE_NODES);
 	return err;
 }
 
@@ -342,7 +342,7 @@ static int map_content(struct vmm_space *space, struct making *m)
 	if (!is_live) {
 		/* Some protection; the right one comes with the pages. */
 		prot |= VMM_PT_READ;
-		err = vmm_space_need(space, &m->op, 0, 0, 1);
+		err = vmm_space_need(space, 0, 0, 1);
 	}
 	if (err)
 		return err;

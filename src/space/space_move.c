@@ -140,8 +140,8 @@ static int need(struct vmm_space *space, struct moving *m, uint64_t nodes)
 	if (m->keep < m->old && vmm_space_has_leaves(region))
 		tables = space->live->format->levels - 1u;
 	if (vmm_space_is_stored(region))
-		return vmm_space_need(space, &m->op, nodes, 0, tables);
-	return vmm_space_need(space, &m->op, nodes, tables, 0);
+		return vmm_space_need(space, nodes, 0, tables);
+	return vmm_space_need(space, nodes, tables, 0);
 }
 
 /* Shrink where it is; the guard above moves along. */

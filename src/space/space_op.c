@@ -331,12 +331,11 @@ bool vmm_space_more(struct vmm_space *space, struct vmm_space_op *op,
 	return *err == VMM_OK;
 }
 
-int vmm_space_need(struct vmm_space *space, struct vmm_space_op *op,
-	uint64_t nodes, uint64_t live, uint64_t store)
+int vmm_space_need(
+	struct vmm_space *space, uint64_t nodes, uint64_t live, uint64_t store)
 {
 	int err = VMM_OK;
 
-	(void)op;
 	while (err == VMM_OK) {
 		if (vmm_vmem_spare(&space->arena) <
 			nodes + space->arena.reserve)

@@ -142,8 +142,7 @@ static int prepare(struct vmm_space *space, struct change *change)
 			undo(space, change, part.va - 1);
 		return err;
 	}
-	err = vmm_space_cut_need(
-		space, &change->op, change->va, size_of(change), 0);
+	err = vmm_space_cut_need(space, change->va, size_of(change), 0);
 	if (err)
 		undo(space, change, change->last);
 	return err;

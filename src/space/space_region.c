@@ -105,8 +105,8 @@ static const struct vmm_vmem_region *cut_by(
 	return region;
 }
 
-int vmm_space_cut_need(struct vmm_space *space, struct vmm_space_op *op,
-	vmm_va_t va, uint64_t size, uint64_t nodes)
+int vmm_space_cut_need(
+	struct vmm_space *space, vmm_va_t va, uint64_t size, uint64_t nodes)
 {
 	/* At 2^64 there is nothing to cut; nothing lies across address 0. */
 	const vmm_va_t at[2] = {va, va + size};
@@ -127,7 +127,7 @@ int vmm_space_cut_need(struct vmm_space *space, struct vmm_space_op *op,
 		else
 			live += tables;
 	}
-	return vmm_space_need(space, op, nodes, live, store);
+	return vmm_space_need(space, nodes, live, store);
 }
 
 /* The tags of the two parts of a region, which both have the same now. */

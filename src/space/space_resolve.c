@@ -113,8 +113,8 @@ static unsigned read_only(unsigned prot)
 }
 
 /* Have all tables for both pages of a ring. */
-static int need_tables(struct vmm_space *space, struct vmm_space_op *op,
-	const struct vmm_space_fix *fix, vmm_pa_t pa)
+static int need_tables(
+	struct vmm_space *space, const struct vmm_space_fix *fix, vmm_pa_t pa)
 {
 	const vmm_va_t last = vmm_range_last(fix->page[0], VMM_PAGE_SIZE);
 	int err = VMM_OK;
@@ -130,7 +130,7 @@ static int need_tables(struct vmm_space *space, struct vmm_space_op *op,
 				VMM_PAGE_SIZE, &last, &second);
 		if (err != VMM_OK || first + second <= space->live->spare_count)
 			break;
-		err = vmm_space_need(space, op, 0, first + second, 0);
+		err = vmm_space_need(space, 0, first + second, 0);
 	}
 	return err;
 }
@@ -142,7 +142,7 @@ static int enter(struct vmm_space *space, struct vmm_space_op *op,
 	int err;
 
 	if (fix->pages == 2) {
-		err = need_tables(space, op, fix, pa);
+		err = need_tables(space, fix, pa);
 		if (err != VMM_OK)
 			return err;
 	}
@@ -159,13 +159,12 @@ static int enter(struct vmm_space *space, struct vmm_space_op *op,
 }
 
 /* Tables for leaves that both pages of a ring may be parts of. */
-static int need_splits(struct vmm_space *space, struct vmm_space_op *op,
-	const struct vmm_space_fix *fix)
+static int need_splits(struct vmm_space *space, const struct vmm_space_fix *fix)
 {
 	if (fix->pages == 1)
 		return VMM_OK;
-	return vmm_space_need(space, op, 0,
-		UINT64_C(2) * (space->live->format->levels - 1u), 0);
+	return vmm_space_need(
+		space, 0, UINT64_C(2) * (space->live->format->levels - 1u), 0);
 }
 
 /* Add permissions to what is mapped; single pages need no table for it. */
@@ -190,7 +189,7 @@ static int add_rights(struct vmm_space *space, struct vmm_space_op *op,
 static int grant(struct vmm_space *space, struct vmm_space_op *op,
 	const struct vmm_space_fix *fix, unsigned set)
 {
-	int err = need_splits(space, op, fix);
+	int err = need_splits(space, fix);
 
 	if (err == VMM_OK)
 		err = add_rights(space, op, fix, set);
@@ -205,7 +204,7 @@ static int exchange(struct vmm_space *space, struct vmm_space_op *op,
 	const struct vmm_space_fix *fix, vmm_pa_t pa, unsigned prot)
 {
 	const unsigned first = read_only(prot);
-	int err = need_splits(space, op, fix);
+	int err = need_splits(space, fix);
 
 	if (err != VMM_OK)
 		return err;

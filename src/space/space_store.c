@@ -48,7 +48,7 @@ int vmm_space_copy(struct vmm_space *space, struct vmm_space_op *op,
 		return VMM_OK;
 	/* The store has to be there before anything can be in it. */
 	if (!is_live && !space->has_store)
-		err = vmm_space_need(space, op, 0, 0, 1);
+		err = vmm_space_need(space, 0, 0, 1);
 	if (err)
 		return err;
 	do {

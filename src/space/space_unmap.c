@@ -84,8 +84,8 @@ static void drop_guard(
 	(void)err;
 }
 
-int vmm_space_take_need(struct vmm_space *space, struct vmm_space_op *op,
-	vmm_va_t va, uint64_t size, uint64_t nodes)
+int vmm_space_take_need(
+	struct vmm_space *space, vmm_va_t va, uint64_t size, uint64_t nodes)
 {
 	vmm_va_t last = vmm_range_last(va, size);
 	unsigned which;
@@ -96,7 +96,7 @@ int vmm_space_take_need(struct vmm_space *space, struct vmm_space_op *op,
 		nodes += GUARD_NODES;
 	if (guard_at(space, last, &which) != NULL)
 		nodes += GUARD_NODES;
-	return vmm_space_cut_need(space, op, va, size, nodes);
+	return vmm_space_cut_need(space, va, size, nodes);
 }
 
 void vmm_space_take(struct vmm_space *space, struct vmm_space_op *op,
@@ -185,7 +185,7 @@ int vmm_space_unmap(struct vmm_space *space, vmm_va_t va, uint64_t size)
 	if (err)
 		return err;
 	vmm_space_begin(space, &op, va, size);
-	err = vmm_space_take_need(space, &op, va, size, 0);
+	err = vmm_space_take_need(space, va, size, 0);
 	if (err == VMM_OK) {
 		vmm_space_take(space, &op, va, size);
 		vmm_space_drop(space, &op, va, size);
