@@ -111,13 +111,13 @@ void vmm_space_init(struct vmm_space *space, struct vmm_pt *live,
  *         format, all of it.
  * @flags: 0, or VMM_VMEM_FIXED_ONLY.
  *
- * Nothing is mapped there; in a shared live table, nothing of others' space.
- * Addresses are not taken back before the end.
+ * Nothing is mapped there but what other spaces show, if the live table is
+ * theirs too: that is left as it is. Addresses are not taken back before the end.
  *
- * Cost:   O(log regions), and the tables that are there already.
+ * Cost:   O(log regions + root entries for the range).
  * Return: VMM_OK, or as vmm_vmem_add_flags(); VMM_ERANGE also if the format
- *         cannot translate it all; VMM_EBUSY if the live table has borrowed a
- *         part of it; or the page hook's error
+ *         cannot translate it all; VMM_EBUSY if a root entry of the live table
+ *         for it is borrowed, or is a leaf and lent; or the page hook's error
  */
 VMM_NODISCARD int vmm_space_add(
 	struct vmm_space *space, vmm_va_t base, uint64_t size, unsigned flags);

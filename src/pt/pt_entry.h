@@ -233,13 +233,6 @@ void vmm_pt_text_prot(const struct vmm_sink *sink,
 unsigned vmm_pt_prot_decode(
 	const struct vmm_pt_format *format, uint64_t entry, unsigned level);
 
-/*
- * Is (va, size), a multiple of @align, a range that @pt can translate?
- * VMM_EINVAL or VMM_ERANGE.
- */
-VMM_NODISCARD int vmm_pt_range_check(
-	const struct vmm_pt *pt, vmm_va_t va, uint64_t size, uint64_t align);
-
 /* What map writes; what is left to be done of a range. */
 struct vmm_pt_rest {
 	vmm_va_t va;

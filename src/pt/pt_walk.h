@@ -2,8 +2,9 @@
 /*
  * Reading a table, entry by entry: what the library's other modules may use of
  * src/pt beyond its public headers, and all that they may. They only read, and
- * only where a call for each page would cost as much as what is done there: a
- * fault decides by one entry, a fork lists the 512 of a table in one loop.
+ * only where a call for each page would cost as much as what is done there, or
+ * would change something: a fault decides by one entry, a fork lists the 512 of
+ * a table in one loop, a new span asks whose the root's entries are.
  *
  * Entries of a live table are read and written by hardware at any time, so
  * they are only ever accessed as whole, aligned 64-bit words: the
@@ -122,6 +123,13 @@ static inline uint64_t vmm_pt_span_left(vmm_va_t va, unsigned level)
 
 	return span - (va & (span - 1));
 }
+
+/*
+ * Is (va, size), a multiple of @align, a range that @pt can translate?
+ * VMM_EINVAL or VMM_ERANGE.
+ */
+VMM_NODISCARD int vmm_pt_range_check(
+	const struct vmm_pt *pt, vmm_va_t va, uint64_t size, uint64_t align);
 
 /* The bits of a protection, for leaves at level 0 and above; see pt_prot.c. */
 VMM_NODISCARD int vmm_pt_prot_encode(const struct vmm_pt_format *format,

@@ -6,6 +6,8 @@
 
 #include <vmm/pt_upkeep.h>
 
+#include "pt/pt_walk.h"
+
 void vmm_space_init(struct vmm_space *space, struct vmm_pt *live,
 	const struct vmm_space_hooks *hooks)
 {
@@ -15,6 +17,35 @@ void vmm_space_init(struct vmm_space *space, struct vmm_pt *live,
 	vmm_vmem_init(&space->arena, VMM_PAGE_SIZE);
 }
 
+/*
+ * Can the live table translate a range, and are all root entries for it such as
+ * may be changed? This only looks: in a table that several spaces have, what is
+ * there is the others', superpages that reach over an end of the range included.
+ */
+static int check_table(const struct vmm_pt *pt, vmm_va_t base, uint64_t size)
+{
+	const struct vmm_pt_format *format = pt->format;
+	int err = vmm_pt_range_check(pt, base, size, VMM_PAGE_SIZE);
+	const uint64_t *entry;
+	const uint64_t *last;
+
+	if (err)
+		return err;
+	/* The range lies in one half of the root. */
+	last = vmm_pt_root_entry(pt, vmm_range_last(base, size));
+	for (entry = vmm_pt_root_entry(pt, base); entry <= last; entry++) {
+		uint64_t value = vmm_pt_load(entry);
+		uint64_t bound = format->borrowed;
+
+		/* A leaf that is lent cannot change for all who have it. */
+		if (!vmm_pt_is_table(format, value, vmm_pt_root_level(pt)))
+			bound |= format->lent;
+		if (vmm_pt_is_valid(format, value) && (value & bound) != 0)
+			return VMM_EBUSY;
+	}
+	return VMM_OK;
+}
+
 int vmm_space_add(
 	struct vmm_space *space, vmm_va_t base, uint64_t size, unsigned flags)
 {
@@ -22,8 +53,7 @@ int vmm_space_add(
 	int err;
 
 	vmm_space_lock(space);
-	/* Changes nothing: can the table translate it, and is it its own? */
-	err = vmm_pt_modify(space->live, base, size, 0, 0, NULL);
+	err = check_table(space->live, base, size);
 	if (err == VMM_OK) {
 		do {
 			err = vmm_vmem_add_flags(
