@@ -352,17 +352,28 @@ void space_rig_user(struct space_rig *rig)
 		VMM_OK);
 }
 
-void space_rig_open_alone(struct space_rig *rig,
+void space_rig_open_user(struct space_rig *rig,
 	const struct vmm_pt_format *format, unsigned features)
 {
 	space_rig_open(rig, format, features);
 	space_rig_user(rig);
+}
+
+void space_rig_open_alone(struct space_rig *rig,
+	const struct vmm_pt_format *format, unsigned features)
+{
+	space_rig_open_user(rig, format, features);
 	rig->is_alone = true;
 }
 
 uint8_t *space_rig_bytes(const struct space_rig *rig, vmm_pa_t pa)
 {
 	return (uint8_t *)(uintptr_t)(pa + rig->offset);
+}
+
+uint64_t *space_rig_word(const struct space_rig *rig, vmm_pa_t pa)
+{
+	return (uint64_t *)(void *)space_rig_bytes(rig, pa);
 }
 
 uint32_t space_rig_holders(const struct space_rig *rig, vmm_pa_t pa)

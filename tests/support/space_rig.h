@@ -72,7 +72,8 @@ struct space_rig {
 	 */
 	void (*other)(struct space_rig *rig);
 	bool is_other;
-	bool is_flush; /* it is called from the flush */
+	bool is_flush;	/* it is called from the flush */
+	vmm_va_t taken; /* by space_rig_take_tables() */
 	struct space_seen seen[SPACE_SEEN];
 	uint8_t use[SPACE_PAGES];      /* free, a page, a frame */
 	uint32_t holders[SPACE_PAGES]; /* of frames */
@@ -97,12 +98,16 @@ vmm_pa_t space_rig_root(struct space_rig *rig);
 void space_rig_root_put(struct space_rig *rig, vmm_pa_t root);
 /* The one space's user addresses, from a page to the end of the lower half. */
 void space_rig_user(struct space_rig *rig);
-/* A rig with these, on which no other space will be. */
+/* A rig with these. */
+void space_rig_open_user(struct space_rig *rig,
+	const struct vmm_pt_format *format, unsigned features);
+/* The same, and no other space will be on it. */
 void space_rig_open_alone(struct space_rig *rig,
 	const struct vmm_pt_format *format, unsigned features);
 
-/* A pointer to a frame's bytes. */
+/* A pointer to a frame's bytes, and to its words. */
 uint8_t *space_rig_bytes(const struct space_rig *rig, vmm_pa_t pa);
+uint64_t *space_rig_word(const struct space_rig *rig, vmm_pa_t pa);
 uint32_t space_rig_holders(const struct space_rig *rig, vmm_pa_t pa);
 
 /*
@@ -116,6 +121,11 @@ void space_rig_see_all(struct space_rig *rig, const struct vmm_pt *pt,
 	vmm_va_t va, uint64_t size);
 /* Nothing is in the TLB that the table does not say as well. */
 void space_rig_check_tlb(const struct space_rig *rig);
+/* What the last flush was for, or the one that many before it. */
+const struct vmm_tlb_gather *space_rig_flushed(
+	const struct space_rig *rig, long before);
+/* Another hart takes all spare tables, each for a page far up. */
+void space_rig_take_tables(struct space_rig *rig);
 
 /*
  * What a caller can see of a space: regions, what is mapped, how often each
@@ -124,11 +134,17 @@ void space_rig_check_tlb(const struct space_rig *rig);
 uint64_t space_rig_digest(const struct space_rig *rig, struct vmm_space *space);
 /* The checks between calls: the space's own, the TLB, no lock, pages. */
 void space_rig_check(const struct space_rig *rig, struct vmm_space *space);
+/* The same, and the digest is what it was. */
+void space_rig_check_same(
+	const struct space_rig *rig, struct vmm_space *space, uint64_t digest);
 
 /* A request that has the usual: user, read and write. */
 struct vmm_space_request space_rig_request(
 	const struct vmm_space *space, enum vmm_space_kind kind, uint64_t size);
-/* Try to map that at a place. */
+/* That at a place. */
+struct vmm_space_request space_rig_request_at(const struct vmm_space *space,
+	enum vmm_space_kind kind, vmm_va_t where, uint64_t size);
+/* Try to map that. */
 int space_rig_map_at(struct vmm_space *space, enum vmm_space_kind kind,
 	vmm_va_t where, uint64_t size);
 /* Map it; at 0: anywhere. */
@@ -140,8 +156,15 @@ unsigned space_rig_rw(const struct vmm_space *space);
 void space_rig_touch(struct vmm_space *space, vmm_va_t va, uint64_t size);
 void space_rig_check_bytes(
 	struct vmm_space *space, vmm_va_t va, uint64_t size, vmm_va_t were);
+/* How many regions there are; the one at an address; a mapped byte's address. */
+uint64_t space_rig_regions(struct vmm_space *space);
+struct vmm_space_region space_rig_region(struct vmm_space *space, vmm_va_t va);
+vmm_pa_t space_rig_phys(struct vmm_space *space, vmm_va_t va);
 /* An object with one user. */
 void space_rig_object(
 	struct space_rig *rig, struct vmm_object *object, uint64_t size);
+/* The same, and all of it mapped at a place, with flags VMM_SPACE_... */
+void space_rig_map_object(struct space_rig *rig, struct vmm_object *object,
+	vmm_va_t where, uint64_t size, unsigned flags);
 
 #endif /* SPACE_RIG_H */

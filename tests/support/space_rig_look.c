@@ -78,6 +78,23 @@ void space_rig_check_tlb(const struct space_rig *rig)
 	}
 }
 
+const struct vmm_tlb_gather *space_rig_flushed(
+	const struct space_rig *rig, long before)
+{
+	CHECK(before < rig->flushes && before < SPACE_FLUSHES);
+	return &rig->flushed[(rig->flushes - 1 - before) % SPACE_FLUSHES];
+}
+
+void space_rig_take_tables(struct space_rig *rig)
+{
+	/* Each takes one, and gets more only if there is none. */
+	while (rig->pt.spare_count > 0) {
+		rig->taken += VMM_MIB(2);
+		space_rig_map(&rig->space, VMM_SPACE_PHYS,
+			VMM_GIB(64) + rig->taken, 4096);
+	}
+}
+
 /* What is mapped, page by page: leaves may have been split. */
 static uint64_t digest_table(
 	uint64_t digest, const struct vmm_pt *pt, bool with_prot)
@@ -137,6 +154,13 @@ void space_rig_check(const struct space_rig *rig, struct vmm_space *space)
 	}
 }
 
+void space_rig_check_same(
+	const struct space_rig *rig, struct vmm_space *space, uint64_t digest)
+{
+	CHECK_EQ(space_rig_digest(rig, space), digest);
+	space_rig_check(rig, space);
+}
+
 unsigned space_rig_rw(const struct vmm_space *space)
 {
 	return SPACE_RW | (space->live->format->prot_allowed & VMM_PT_USER);
@@ -150,32 +174,36 @@ struct vmm_space_request space_rig_request(
 		.prot = space_rig_rw(space)};
 }
 
-static int map_at(struct vmm_space *space, enum vmm_space_kind kind,
-	vmm_va_t where, uint64_t size, vmm_va_t *va_out)
+struct vmm_space_request space_rig_request_at(const struct vmm_space *space,
+	enum vmm_space_kind kind, vmm_va_t where, uint64_t size)
 {
 	struct vmm_space_request request = space_rig_request(space, kind, size);
 
 	request.place.where = where;
-	if (where != 0)
-		request.place.flags = VMM_VMEM_FIXED;
-	return vmm_space_map(space, &request, va_out);
+	request.place.flags = VMM_VMEM_FIXED;
+	return request;
 }
 
 int space_rig_map_at(struct vmm_space *space, enum vmm_space_kind kind,
 	vmm_va_t where, uint64_t size)
 {
+	const struct vmm_space_request request =
+		space_rig_request_at(space, kind, where, size);
 	vmm_va_t va;
 
-	CHECK(where != 0);
-	return map_at(space, kind, where, size, &va);
+	return vmm_space_map(space, &request, &va);
 }
 
 vmm_va_t space_rig_map(struct vmm_space *space, enum vmm_space_kind kind,
 	vmm_va_t where, uint64_t size)
 {
+	struct vmm_space_request request =
+		space_rig_request_at(space, kind, where, size);
 	vmm_va_t va = 0;
 
-	CHECK_EQ(map_at(space, kind, where, size, &va), VMM_OK);
+	if (where == 0)
+		request.place.flags = 0;
+	CHECK_EQ(vmm_space_map(space, &request, &va), VMM_OK);
 	if (where != 0)
 		CHECK_EQ(va, where);
 	return va;
@@ -203,8 +231,45 @@ void space_rig_check_bytes(
 	}
 }
 
+uint64_t space_rig_regions(struct vmm_space *space)
+{
+	struct vmm_space_stat stat;
+
+	vmm_space_stat(space, &stat);
+	return stat.regions;
+}
+
+struct vmm_space_region space_rig_region(struct vmm_space *space, vmm_va_t va)
+{
+	struct vmm_space_region region;
+
+	CHECK_EQ(vmm_space_find(space, va, false, &region), VMM_OK);
+	return region;
+}
+
+vmm_pa_t space_rig_phys(struct vmm_space *space, vmm_va_t va)
+{
+	vmm_pa_t pa = 0;
+
+	CHECK_EQ(vmm_space_phys(space, va, &pa), VMM_OK);
+	return pa;
+}
+
 void space_rig_object(
 	struct space_rig *rig, struct vmm_object *object, uint64_t size)
 {
 	CHECK_EQ(vmm_object_init(object, &rig->object_config, size), VMM_OK);
+}
+
+void space_rig_map_object(struct space_rig *rig, struct vmm_object *object,
+	vmm_va_t where, uint64_t size, unsigned flags)
+{
+	struct vmm_space_request request = space_rig_request_at(
+		&rig->space, VMM_SPACE_OBJECT, where, size);
+	vmm_va_t va;
+
+	space_rig_object(rig, object, size);
+	request.object = object;
+	request.flags = flags;
+	CHECK_EQ(vmm_space_map(&rig->space, &request, &va), VMM_OK);
 }

@@ -10,16 +10,6 @@ static struct vmm_vmem ranges;
 static struct vmm_segment other;
 static struct vmm_vmem other_ranges;
 static struct vmm_object object;
-static struct vmm_object_config config = {.name = "image"};
-
-static void open_object(uint64_t size)
-{
-	config.pages = &rig.pages;
-	config.frames = &rig.frames;
-	config.lock = &rig.lock;
-	config.offset = rig.offset;
-	CHECK_EQ(vmm_object_init(&object, &config, size), VMM_OK);
-}
 
 /* vm_new, vm_new_segment: text, data, heap and stack of a task, anywhere. */
 TEST(unit_segment_new)
@@ -37,9 +27,8 @@ TEST(unit_segment_new)
 				.name = "segment"};
 			struct vmm_space_region told;
 
-			space_rig_open(&rig, rig_formats[f], 0);
-			space_rig_user(&rig);
-			open_object(8 * PAGE);
+			space_rig_open_user(&rig, rig_formats[f], 0);
+			space_rig_object(&rig, &object, 8 * PAGE);
 			if (kinds[k] == VMM_SPACE_OBJECT) {
 				request.object = &object;
 				request.offset = 2 * PAGE;
@@ -131,8 +120,7 @@ TEST(unit_segment_new_errors)
 		{PAGE, -PAGE, VMM_SPACE_ZERO, SPACE_RWU, VMM_ERANGE},
 	};
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		for (int where = 0; where < 2; where++) {
 			struct vmm_space_request request = segment_request(
@@ -161,8 +149,7 @@ TEST(unit_segment_new_eager_replaces_nothing)
 		segment_request(VMM_SPACE_ZERO, SEGMENT_AT, 2 * PAGE);
 	uint64_t before;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	space_rig_map(&rig.space, VMM_SPACE_ZERO, SEGMENT_AT, PAGE);
 	segment_put(&rig.space, SEGMENT_AT, 7);
 	before = space_rig_digest(&rig, &rig.space);
@@ -184,8 +171,7 @@ TEST(unit_segment_without_frames)
 		segment_request(VMM_SPACE_RESERVED, SEGMENT_AT, 4 * PAGE);
 	vmm_va_t va;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	rig.hooks.frames = NULL;
 	CHECK_EQ(vmm_segment_new(
 			 &segment, &rig.space, &request, 8 * PAGE, &ranges),
@@ -334,8 +320,7 @@ TEST(unit_segment_guards_move)
 
 	request.place.guard[0] = PAGE;
 	request.place.guard[1] = 2 * PAGE;
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	CHECK_EQ(vmm_segment_new(
 			 &segment, &rig.space, &request, 16 * PAGE, NULL),
 		VMM_OK);
@@ -378,9 +363,8 @@ TEST(unit_segment_of_an_object)
 		segment_request(VMM_SPACE_OBJECT, SEGMENT_AT, 2 * PAGE);
 	uint64_t before;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
-	open_object(4 * PAGE);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
+	space_rig_object(&rig, &object, 4 * PAGE);
 	request.object = &object;
 	request.offset = PAGE;
 	request.flags = VMM_SPACE_SHARED;
@@ -471,8 +455,7 @@ TEST(unit_segment_eager)
 	struct vmm_space_request request =
 		segment_request(VMM_SPACE_ZERO, SEGMENT_AT, 4 * PAGE);
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	request.flags = VMM_SPACE_EAGER;
 	CHECK_EQ(vmm_segment_new(
 			 &segment, &rig.space, &request, 8 * PAGE, &ranges),

@@ -12,7 +12,6 @@ static struct vmm_pt table;
 static struct vmm_segment other;
 static struct vmm_vmem other_ranges;
 static struct vmm_object object;
-static struct vmm_object_config config = {.name = "image"};
 
 /* The parts of a segment, forked, are a segment again, copied on write. */
 TEST(unit_segment_adopt_after_fork)
@@ -97,8 +96,7 @@ TEST(unit_segment_adopt_errors)
 		segment_request(VMM_SPACE_ZERO, SEGMENT_AT + 12 * PAGE, PAGE);
 	uint64_t before;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	map(SEGMENT_AT, 2 * PAGE, name, VMM_SPACE_ZERO);
 	map(SEGMENT_AT + 4 * PAGE, 2 * PAGE, name, VMM_SPACE_ZERO);
 	map(SEGMENT_AT + 6 * PAGE, 2 * PAGE, other_name + 1, VMM_SPACE_ZERO);
@@ -147,13 +145,8 @@ TEST(unit_segment_adopt_an_object)
 		segment_request(VMM_SPACE_OBJECT, SEGMENT_AT, 2 * PAGE);
 	vmm_va_t va;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
-	config.pages = &rig.pages;
-	config.frames = &rig.frames;
-	config.lock = &rig.lock;
-	config.offset = rig.offset;
-	CHECK_EQ(vmm_object_init(&object, &config, 8 * PAGE), VMM_OK);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
+	space_rig_object(&rig, &object, 8 * PAGE);
 	request.object = &object;
 	request.offset = PAGE;
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
@@ -185,8 +178,7 @@ TEST(unit_segment_adopt_an_object)
 /* What was unloaded as a region is an unloaded segment. */
 TEST(unit_segment_adopt_unloaded)
 {
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	space_rig_map(&rig.space, VMM_SPACE_ZERO, SEGMENT_AT, 2 * PAGE);
 	segment_put(&rig.space, SEGMENT_AT, 5);
 	CHECK_EQ(vmm_space_unload(&rig.space), VMM_OK);
@@ -207,8 +199,7 @@ TEST(unit_segment_adopt_more_than_the_object)
 		segment_request(VMM_SPACE_OBJECT, SEGMENT_AT, 2 * PAGE);
 	vmm_va_t va;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	space_rig_object(&rig, &object, 2 * PAGE);
 	request.object = &object;
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);

@@ -87,8 +87,7 @@ TEST(unit_segment_clear_keeps)
 		segment_request(VMM_SPACE_ZERO, SEGMENT_AT, 4 * PAGE);
 	uint64_t before;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	request.flags = VMM_SPACE_KEEP;
 	CHECK_EQ(vmm_segment_new(&segment, &rig.space, &request, 0, &ranges),
 		VMM_OK);

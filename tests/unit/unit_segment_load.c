@@ -95,8 +95,7 @@ TEST(unit_segment_load_moves_all_parts)
 		segment_request(VMM_SPACE_ZERO, VMM_GIB(1), VMM_MIB(16));
 	uint64_t before;
 
-	space_rig_open(&rig, &vmm_pt_sv48, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv48, 0);
 	CHECK_EQ(vmm_segment_new(&segment, &rig.space, &request, 0, NULL),
 		VMM_OK);
 	CHECK_EQ(vmm_segment_map_phys(&segment, VMM_GIB(1) + VMM_MIB(4),
@@ -261,8 +260,7 @@ TEST(unit_segment_unloaded_meanwhile)
 	for (uint64_t i = 0; i < 2; i++) {
 		vmm_va_t va;
 
-		space_rig_open(&rig, &vmm_pt_sv39, 0);
-		space_rig_user(&rig);
+		space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 		CHECK_EQ(vmm_segment_new(&segment, &rig.space, &request,
 				 128 * PAGE, &ranges),
 			VMM_OK);
@@ -338,8 +336,7 @@ TEST(unit_segment_load_task)
 /* Without regions there is nothing to do, and nothing is wrong with it. */
 TEST(unit_segment_load_empty)
 {
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	CHECK_EQ(vmm_space_unload(&rig.space), VMM_OK);
 	CHECK_EQ(vmm_space_load(&rig.space), VMM_OK);
 	CHECK_EQ(rig.pages_live, (long)rig.space.node_pages);

@@ -136,8 +136,7 @@ TEST(unit_segment_kernel_heap_pages)
 			VMM_OK);
 		/* All there, and the kernel's alone. */
 		for (uint64_t at = 0; at < 3 * PAGE; at += PAGE)
-			CHECK_EQ(vmm_space_phys(&rig.space, va + at, &pa),
-				VMM_OK);
+			pa = space_rig_phys(&rig.space, va + at);
 		CHECK_EQ(rig.frames_live, 3);
 		CHECK_EQ(segment_fault(&rig.space, va, WRITE, VMM_EACCES),
 			VMM_FAULT_DENIED);
@@ -166,7 +165,7 @@ static void map_heap(unsigned features)
 	CHECK_EQ(vmm_segment_alloc_phys(&segment, UART, 2 * PAGE, IO, &va),
 		VMM_OK);
 	segment_good();
-	CHECK_EQ(vmm_space_phys(&rig.space, va + PAGE + 5, &pa), VMM_OK);
+	pa = space_rig_phys(&rig.space, va + PAGE + 5);
 	CHECK_EQ(pa, UART + PAGE + 5);
 	CHECK_EQ(vmm_pt_translate(&rig.pt, va, &pa, &prot), VMM_OK);
 	/* Marked beforehand, where faults would have to do it. */
@@ -209,8 +208,7 @@ TEST(unit_segment_map_and_unmap_a_physical_range)
 		VMM_OK);
 	segment_good();
 	CHECK_EQ(rig.space.arena.used_count, 3);
-	CHECK_EQ(vmm_space_phys(&rig.space, SEGMENT_AT + 2 * PAGE + 7, &pa),
-		VMM_OK);
+	pa = space_rig_phys(&rig.space, SEGMENT_AT + 2 * PAGE + 7);
 	CHECK_EQ(pa, UART + PAGE + 7);
 	CHECK_EQ(segment_get(&rig.space, SEGMENT_AT), 1);
 	CHECK_EQ(segment_get(&rig.space, SEGMENT_AT + 3 * PAGE), 3);
@@ -267,8 +265,7 @@ TEST(unit_segment_map_phys_with_superpages)
 		const uint64_t size = VMM_MIB(9);
 		vmm_pa_t pa;
 
-		space_rig_open(&rig, rig_formats[f], 0);
-		space_rig_user(&rig);
+		space_rig_open_user(&rig, rig_formats[f], 0);
 		CHECK_EQ(vmm_segment_new(
 				 &segment, &rig.space, &request, 0, NULL),
 			VMM_OK);
@@ -287,9 +284,7 @@ TEST(unit_segment_map_phys_with_superpages)
 			for (uint64_t at = 0; at < size; at += VMM_MIB(1)) {
 				if (at == VMM_MIB(4))
 					continue;
-				CHECK_EQ(vmm_space_phys(
-						 &rig.space, va + at, &pa),
-					VMM_OK);
+				pa = space_rig_phys(&rig.space, va + at);
 				CHECK_EQ(pa, from[i] + at);
 			}
 			CHECK_EQ(vmm_segment_unmap(
@@ -423,8 +418,7 @@ TEST(unit_segment_alloc_many)
 	uint64_t before;
 	long pages;
 
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	CHECK_EQ(vmm_segment_new(
 			 &segment, &rig.space, &request, VMM_GIB(8), &ranges),
 		VMM_OK);

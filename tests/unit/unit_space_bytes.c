@@ -10,8 +10,7 @@ static uint8_t buffer[8 * PAGE];
 
 static void open(void)
 {
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 }
 
 static vmm_va_t map(
@@ -136,8 +135,7 @@ TEST(unit_space_bytes_refuse_devices)
 	open();
 	map(BASE, PAGE, VMM_SPACE_PHYS, SPACE_RWU);
 	space_rig_close(&rig);
-	space_rig_open(&rig, &vmm_pt_sv39, VMM_PT_SVPBMT);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, VMM_PT_SVPBMT);
 	map(BASE, PAGE, VMM_SPACE_PHYS, SPACE_RWU | VMM_PT_IO);
 	CHECK_EQ(
 		vmm_space_read(&rig.space, BASE, buffer, 4, true), VMM_ENOTSUP);

@@ -13,12 +13,6 @@
 static struct space_rig rig;
 static struct vmm_fault fault;
 
-static void open(const struct vmm_pt_format *format, unsigned features)
-{
-	space_rig_open(&rig, format, features);
-	space_rig_user(&rig);
-}
-
 /* A fault that the library deals with: its cause, and all is in order. */
 static enum vmm_fault_cause cause_of(vmm_va_t va, unsigned access)
 {
@@ -39,8 +33,7 @@ static enum vmm_fault_cause refused(int err, vmm_va_t va, unsigned access)
 	CHECK_EQ(vmm_space_fault(&rig.space, va, access, &fault), err);
 	CHECK_EQ(vmm_space_fault(&rig.space, va, access, NULL), err);
 	CHECK_EQ(fault.va, va);
-	CHECK_EQ(space_rig_digest(&rig, &rig.space), digest);
-	space_rig_check(&rig, &rig.space);
+	space_rig_check_same(&rig, &rig.space, digest);
 	return fault.cause;
 }
 
@@ -52,15 +45,10 @@ static vmm_pa_t pa_at(vmm_va_t va, unsigned *prot_out)
 	return pa;
 }
 
-static uint64_t *word(vmm_pa_t pa)
-{
-	return (uint64_t *)(void *)space_rig_bytes(&rig, pa);
-}
-
 static bool is_zero(vmm_pa_t pa)
 {
 	for (unsigned i = 0; i < 512; i++) {
-		if (word(pa)[i] != 0)
+		if (space_rig_word(&rig, pa)[i] != 0)
 			return false;
 	}
 	return true;
@@ -107,7 +95,7 @@ TEST(unit_space_fault_refuses)
 	struct vmm_space_request request;
 	const struct vmm_vmem_region *region;
 
-	open(&vmm_pt_sv39, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	request =
 		request_of(VMM_SPACE_ZERO, 4 * PAGE, VMM_PT_READ | VMM_PT_USER);
 	map(&request);
@@ -165,7 +153,7 @@ TEST(unit_space_fault_zero)
 		unsigned prot;
 		vmm_pa_t pa;
 
-		open(rig_formats[f], 0);
+		space_rig_open_user(&rig, rig_formats[f], 0);
 		map(&request);
 		flushes = rig.flushes;
 		CHECK_EQ(vmm_space_fault(&rig.space, BASE + 7, READ, &fault),
@@ -203,12 +191,12 @@ TEST(unit_space_fault_zero_without_zero_page)
 	struct vmm_space_request request =
 		request_of(VMM_SPACE_ZERO, PAGE, SPACE_RWU);
 
-	open(&vmm_pt_sv48, SPACE_NO_ZERO_PAGE);
+	space_rig_open_user(&rig, &vmm_pt_sv48, SPACE_NO_ZERO_PAGE);
 	map(&request);
 	CHECK_EQ(cause_of(BASE, READ), VMM_FAULT_ZERO);
 	CHECK_EQ(cause_of(BASE, WRITE), VMM_FAULT_SPURIOUS);
 	space_rig_close(&rig);
-	open(&vmm_pt_sv39, VMM_PT_SVPBMT);
+	space_rig_open_user(&rig, &vmm_pt_sv39, VMM_PT_SVPBMT);
 	request.prot |= VMM_PT_NC;
 	map(&request);
 	CHECK_EQ(cause_of(BASE, READ), VMM_FAULT_ZERO);
@@ -223,14 +211,14 @@ TEST(unit_space_fault_spurious)
 	const struct vmm_tlb_gather *gather;
 	uint64_t digest;
 
-	open(&vmm_pt_sv39, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	map(&request);
 	CHECK_EQ(cause_of(BASE + PAGE, WRITE), VMM_FAULT_ZERO);
 	digest = space_rig_digest(&rig, &rig.space);
 	CHECK_EQ(vmm_space_fault(&rig.space, BASE + PAGE + 8, READ, &fault),
 		VMM_OK);
 	CHECK_EQ(fault.cause, VMM_FAULT_SPURIOUS);
-	gather = &rig.flushed[(rig.flushes - 1) % SPACE_FLUSHES];
+	gather = space_rig_flushed(&rig, 0);
 	CHECK_EQ(gather->first, BASE + PAGE);
 	CHECK_EQ(gather->last, BASE + 2 * PAGE - 1);
 	CHECK_EQ(gather->flags, VMM_TLB_CHANGED);
@@ -259,11 +247,11 @@ TEST(unit_space_fault_copy_and_last)
 		vmm_pa_t old;
 		vmm_pa_t new;
 
-		open(rig_formats[f], 0);
+		space_rig_open_user(&rig, rig_formats[f], 0);
 		map(&request);
 		CHECK_EQ(cause_of(BASE, WRITE), VMM_FAULT_ZERO);
 		old = pa_at(BASE, NULL);
-		word(old)[0] = 1234;
+		space_rig_word(&rig, old)[0] = 1234;
 		take_write(BASE);
 		CHECK(space_rig_see(&rig, &rig.pt, BASE, NULL));
 		CHECK_EQ(cause_of(BASE, WRITE), VMM_FAULT_LAST);
@@ -278,14 +266,14 @@ TEST(unit_space_fault_copy_and_last)
 		CHECK_EQ(fault.cause, VMM_FAULT_COPY);
 		new = pa_at(BASE, &prot);
 		CHECK(new != old &&prot == SPACE_RWU);
-		CHECK_EQ(word(new)[0], 1234);
+		CHECK_EQ(space_rig_word(&rig, new)[0], 1234);
 		CHECK_EQ(space_rig_holders(&rig, old), 1);
 		CHECK_EQ(space_rig_holders(&rig, new), 1);
 		/* What took the old one away reached all harts. */
-		CHECK((rig.flushed[(rig.flushes - 2) % SPACE_FLUSHES].flags &
-			      VMM_TLB_RESTRICT) != 0);
-		CHECK((rig.flushed[(rig.flushes - 1) % SPACE_FLUSHES].flags &
-			      VMM_TLB_RESTRICT) == 0);
+		CHECK((space_rig_flushed(&rig, 1)->flags & VMM_TLB_RESTRICT) !=
+			0);
+		CHECK((space_rig_flushed(&rig, 0)->flags & VMM_TLB_RESTRICT) ==
+			0);
 		rig.frames.put(rig.frames.ctx, old, 1);
 		space_rig_close(&rig);
 	}
@@ -302,7 +290,8 @@ TEST(unit_space_fault_ring)
 		vmm_pa_t pa;
 		vmm_pa_t new;
 
-		open(&vmm_pt_sv39, order < 2 ? 0 : SPACE_NO_ZERO_PAGE);
+		space_rig_open_user(
+			&rig, &vmm_pt_sv39, order < 2 ? 0 : SPACE_NO_ZERO_PAGE);
 		map(&request);
 		CHECK_EQ(cause_of(one, READ),
 			order < 2 ? VMM_FAULT_ZERO_PAGE : VMM_FAULT_ZERO);
@@ -316,7 +305,7 @@ TEST(unit_space_fault_ring)
 		CHECK_EQ(pa_at(two, NULL), pa);
 		CHECK_EQ(space_rig_holders(&rig, pa), 2);
 		CHECK_EQ(rig.frames_live, 1);
-		word(pa)[1] = 99;
+		space_rig_word(&rig, pa)[1] = 99;
 		/* Two holders are its own two. */
 		take_write(one);
 		take_write(two);
@@ -331,7 +320,7 @@ TEST(unit_space_fault_ring)
 		CHECK_EQ(fault.cause, VMM_FAULT_COPY);
 		new = pa_at(one, NULL);
 		CHECK(new != pa &&pa_at(two, NULL) == new);
-		CHECK_EQ(word(new)[1], 99);
+		CHECK_EQ(space_rig_word(&rig, new)[1], 99);
 		CHECK_EQ(space_rig_holders(&rig, new), 2);
 		CHECK_EQ(space_rig_holders(&rig, pa), 1);
 		rig.frames.put(rig.frames.ctx, pa, 1);
@@ -347,7 +336,7 @@ TEST(unit_space_fault_stack)
 		request_of(VMM_SPACE_STACK, 16 * PAGE, SPACE_RWU);
 	const vmm_va_t top = BASE + 16 * PAGE;
 
-	open(&vmm_pt_sv48, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv48, 0);
 	map(&request);
 	CHECK_EQ(cause_of(top - 8, WRITE), VMM_FAULT_STACK);
 	CHECK_EQ(fault.region.depth, 0);
@@ -376,7 +365,7 @@ TEST(unit_space_fault_large_heap)
 	struct vmm_space_stat stat;
 	const unsigned count = 20;
 
-	open(&vmm_pt_sv48, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv48, 0);
 	CHECK_EQ(space_rig_map(&rig.space, VMM_SPACE_ZERO, base, VMM_GIB(32)),
 		base);
 	vmm_space_stat(&rig.space, &stat);
@@ -413,7 +402,8 @@ TEST(unit_space_fault_tracked)
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned prot;
 
-		open(formats[i], VMM_PT_TRACK | SPACE_NO_ZERO_PAGE);
+		space_rig_open_user(
+			&rig, formats[i], VMM_PT_TRACK | SPACE_NO_ZERO_PAGE);
 		map(&request);
 		CHECK_EQ(cause_of(BASE, READ), VMM_FAULT_ZERO);
 		pa_at(BASE, &prot);
@@ -427,7 +417,7 @@ TEST(unit_space_fault_tracked)
 		take_write(BASE);
 		CHECK_EQ(cause_of(BASE, WRITE), VMM_FAULT_LAST);
 		space_rig_close(&rig);
-		open(formats[i], VMM_PT_TRACK);
+		space_rig_open_user(&rig, formats[i], VMM_PT_TRACK);
 		map(&request);
 		CHECK_EQ(cause_of(BASE, READ), VMM_FAULT_ZERO_PAGE);
 		CHECK_EQ(cause_of(BASE, WRITE), VMM_FAULT_ZERO);

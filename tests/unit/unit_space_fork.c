@@ -36,20 +36,6 @@ static enum vmm_fault_cause cause_of(
 	return fault.cause;
 }
 
-static vmm_pa_t pa_at(struct vmm_space *space, vmm_va_t va)
-{
-	vmm_pa_t pa = 0;
-
-	CHECK_EQ(vmm_space_phys(space, va, &pa), VMM_OK);
-	return pa;
-}
-
-static void open(const struct vmm_pt_format *format, unsigned features)
-{
-	space_rig_open(&rig, format, features);
-	space_rig_user(&rig);
-}
-
 static void fork_to(
 	unsigned number, struct vmm_space *parent, enum vmm_fork how)
 {
@@ -73,7 +59,7 @@ TEST(unit_space_fork_cow)
 		struct vmm_space *second = order == 0 ? &spaces[0] : &rig.space;
 		vmm_pa_t pa;
 
-		open(&vmm_pt_sv39, 0);
+		space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 		CHECK_EQ(space_rig_map(
 				 &rig.space, VMM_SPACE_ZERO, BASE, 8 * PAGE),
 			BASE);
@@ -83,18 +69,18 @@ TEST(unit_space_fork_cow)
 		/* The parent's hart has used it, and may write no more. */
 		space_rig_see_all(&rig, &rig.pt, BASE, 8 * PAGE);
 		fork_to(0, &rig.space, VMM_FORK_COW);
-		pa = pa_at(&rig.space, BASE);
-		CHECK_EQ(pa_at(&spaces[0], BASE), pa);
+		pa = space_rig_phys(&rig.space, BASE);
+		CHECK_EQ(space_rig_phys(&spaces[0], BASE), pa);
 		CHECK_EQ(space_rig_holders(&rig, pa), 2);
 		CHECK_EQ(rig.frames_live, 2);
-		CHECK_EQ(pa_at(&spaces[0], BASE + 3 * PAGE),
+		CHECK_EQ(space_rig_phys(&spaces[0], BASE + 3 * PAGE),
 			rig.frames.zero_page);
 		space_rig_see_all(&rig, first->live, BASE, 8 * PAGE);
 		space_rig_see_all(&rig, second->live, BASE, 8 * PAGE);
 		CHECK_EQ(cause_of(first, BASE, WRITE), VMM_FAULT_COPY);
 		put(first, BASE, 10);
 		CHECK_EQ(get(second, BASE), 1);
-		CHECK_EQ(pa_at(second, BASE), pa);
+		CHECK_EQ(space_rig_phys(second, BASE), pa);
 		CHECK_EQ(cause_of(second, BASE, WRITE), VMM_FAULT_LAST);
 		put(second, BASE, 20);
 		CHECK_EQ(get(first, BASE), 10);
@@ -110,23 +96,6 @@ TEST(unit_space_fork_cow)
 }
 
 static struct vmm_object object;
-static unsigned ended;
-
-static void end(void *ctx, struct vmm_object *which)
-{
-	(void)ctx;
-	CHECK(which == &object);
-	ended++;
-}
-
-static struct vmm_object_config object_config(void)
-{
-	return (struct vmm_object_config){.name = "object",
-		.pages = &rig.pages,
-		.frames = &rig.frames,
-		.offset = rig.offset,
-		.end = end};
-}
 
 static void map(
 	vmm_va_t where, enum vmm_space_kind kind, uint64_t size, unsigned flags)
@@ -224,19 +193,16 @@ static void check_bytes(struct vmm_space *space)
 	CHECK_EQ(get(space, at(PRIVATE)), 130);
 	CHECK_EQ(get(space, at(PRIVATE) + PAGE), 140);
 	CHECK_EQ(get(space, at(CONTIGUOUS) + 4 * PAGE), 160);
-	CHECK_EQ(pa_at(space, at(PHYS) + PAGE), VMM_GIB(16) + PAGE);
+	CHECK_EQ(space_rig_phys(space, at(PHYS) + PAGE), VMM_GIB(16) + PAGE);
 }
 
 static void run_all(
 	const struct vmm_pt_format *format, unsigned features, bool by_copy)
 {
-	struct vmm_object_config config;
 	struct vmm_space *child = &spaces[0];
 
-	open(format, features);
-	config = object_config();
-	ended = 0;
-	CHECK_EQ(vmm_object_init(&object, &config, 16 * PAGE), VMM_OK);
+	space_rig_open_user(&rig, format, features);
+	space_rig_object(&rig, &object, 16 * PAGE);
 	make_all();
 	space_rig_see_all(&rig, &rig.pt, BASE, VMM_MIB(160));
 	fork_to(0, &rig.space, by_copy ? VMM_FORK_COPY : VMM_FORK_COW);
@@ -264,13 +230,13 @@ static void run_all(
 	/* The parent goes first; the object outlives whoever made it. */
 	vmm_space_purge(&rig.space);
 	vmm_object_put(&object);
-	CHECK_EQ(ended, 0);
+	CHECK_EQ(rig.ended, 0);
 	CHECK_EQ(get(child, at(RING)), 1);
 	CHECK_EQ(get(child, at(RING) + 7 * PAGE), 121);
 	CHECK_EQ(get(child, at(PRIVATE) + PAGE), 1);
 	CHECK_EQ(get(child, at(SHARED)), 131);
 	drop(0);
-	CHECK_EQ(ended, 1);
+	CHECK_EQ(rig.ended, 1);
 	space_rig_close(&rig);
 }
 
@@ -292,7 +258,7 @@ TEST(unit_space_fork_refuses)
 	static struct vmm_space_hooks hooks;
 	static struct vmm_frames frames;
 
-	open(&vmm_pt_sv39, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	space_rig_add(&rig, &spaces[0], &tables[0]);
 	CHECK_EQ(vmm_space_fork(&rig.space, &rig.space, VMM_FORK_COW),
 		VMM_EINVAL);
@@ -353,7 +319,7 @@ TEST(unit_space_fork_spans)
 TEST(unit_space_fork_chain)
 {
 	for (unsigned order = 0; order < 3; order++) {
-		open(&vmm_pt_sv48, 0);
+		space_rig_open_user(&rig, &vmm_pt_sv48, 0);
 		CHECK_EQ(space_rig_map(&rig.space, VMM_SPACE_ZERO, BASE,
 				 (SPACES + 1) * PAGE),
 			BASE);
@@ -387,7 +353,7 @@ TEST(unit_space_fork_until_memory_runs_out)
 	long pages;
 	long frames;
 
-	open(&vmm_pt_sv39, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	map(BASE, VMM_SPACE_ZERO, 64 * PAGE, 0);
 	for (unsigned i = 0; i < 64; i++)
 		put(&rig.space, BASE + i * PAGE, i);
@@ -438,7 +404,7 @@ TEST(unit_space_fork_stored)
 	for (unsigned how = 0; how < 2; how++) {
 		struct vmm_space_stat stat;
 
-		open(&vmm_pt_sv39, 0);
+		space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 		map(BASE, VMM_SPACE_ZERO, 8 * PAGE, 0);
 		map(BASE + VMM_MIB(4), VMM_SPACE_CONTIGUOUS, 4 * PAGE, 0);
 		put(&rig.space, BASE + PAGE, 1);

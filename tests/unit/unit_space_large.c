@@ -61,8 +61,7 @@ TEST(unit_space_large_costs_what_is_touched)
 		struct vmm_space_stat stat;
 		vmm_va_t va;
 
-		space_rig_open(&rig, &vmm_pt_sv57, 0);
-		space_rig_user(&rig);
+		space_rig_open_user(&rig, &vmm_pt_sv57, 0);
 		va = map(kinds[i]);
 		touch_some(&rig.space, va);
 		vmm_space_stat(&rig.space, &stat);

@@ -23,8 +23,7 @@ TEST(unit_space_map_makes_every_kind)
 			CHECK_EQ(vmm_space_map(&rig.space, &request, &va),
 				VMM_OK);
 			space_rig_check(&rig, &rig.space);
-			CHECK_EQ(vmm_space_find(&rig.space, va, false, &region),
-				VMM_OK);
+			region = space_rig_region(&rig.space, va);
 			CHECK_EQ(region.base, va);
 			CHECK_EQ(region.size, 0x4000);
 			CHECK_EQ(region.kind, kind);
@@ -56,7 +55,7 @@ TEST(unit_space_map_joins_an_object)
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(vmm_space_map(&rig.space, &request, &va[i]), VMM_OK);
 	CHECK_EQ(object.users, 3);
-	CHECK_EQ(vmm_space_find(&rig.space, va[0], false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, va[0]);
 	CHECK(region.object == &object);
 	CHECK(region.name == rig.object_config.name);
 	CHECK_EQ(region.offset, 0x5000);
@@ -81,9 +80,8 @@ TEST(unit_space_map_takes_the_place_asked_for)
 	vmm_va_t top;
 
 	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
-	request = space_rig_request(&rig.space, VMM_SPACE_ZERO, 0x3000);
-	request.place.where = 0x40000000;
-	request.place.flags = VMM_VMEM_FIXED;
+	request = space_rig_request_at(
+		&rig.space, VMM_SPACE_ZERO, 0x40000000, 0x3000);
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
 	CHECK_EQ(va, 0x40000000);
 	/* Overlap by one page, at either end, and in the middle. */
@@ -123,13 +121,12 @@ TEST(unit_space_map_keeps_guards)
 	vmm_va_t va;
 
 	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
-	request = space_rig_request(&rig.space, VMM_SPACE_STACK, 0x4000);
-	request.place.where = 0x100000;
-	request.place.flags = VMM_VMEM_FIXED;
+	request = space_rig_request_at(
+		&rig.space, VMM_SPACE_STACK, 0x100000, 0x4000);
 	request.place.guard[0] = 0x2000;
 	request.place.guard[1] = 0x1000;
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
-	CHECK_EQ(vmm_space_find(&rig.space, 0xff000, false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, 0xff000);
 	CHECK_EQ(region.base, 0x100000);
 	CHECK_EQ(region.guard[0], 0x2000);
 	CHECK_EQ(region.guard[1], 0x1000);
@@ -208,9 +205,8 @@ TEST(unit_space_map_contiguous_is_contiguous)
 			 VMM_MIB(2) + 0x1000),
 		VMM_OK);
 	CHECK_EQ(rig.frames_live, 513);
-	CHECK_EQ(vmm_space_phys(&rig.space, VMM_MIB(4) + 0x1234, &pa), VMM_OK);
-	CHECK_EQ(
-		vmm_space_find(&rig.space, VMM_MIB(4), false, &region), VMM_OK);
+	pa = space_rig_phys(&rig.space, VMM_MIB(4) + 0x1234);
+	region = space_rig_region(&rig.space, VMM_MIB(4));
 	CHECK_EQ(pa, region.pa + 0x1234);
 	CHECK_EQ(space_rig_holders(&rig, region.pa + VMM_MIB(2)), 1);
 	CHECK_EQ(*space_rig_bytes(&rig, region.pa + VMM_MIB(2)), 0);
@@ -234,7 +230,7 @@ TEST(unit_space_map_phys_is_not_counted)
 	request.pa = VMM_MIB(0x200);
 	request.place.align = VMM_MIB(2);
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
-	CHECK_EQ(vmm_space_phys(&rig.space, va + 0x345678, &pa), VMM_OK);
+	pa = space_rig_phys(&rig.space, va + 0x345678);
 	CHECK_EQ(pa, VMM_MIB(0x200) + 0x345678);
 	space_rig_check(&rig, &rig.space);
 	/* The type stays, whatever is allowed. */
@@ -306,8 +302,7 @@ static void check_error(const struct vmm_space_request *request, int err)
 
 	CHECK_EQ(vmm_space_map(&rig.space, request, &va), err);
 	CHECK_EQ(va, 0x77);
-	CHECK_EQ(space_rig_digest(&rig, &rig.space), before);
-	space_rig_check(&rig, &rig.space);
+	space_rig_check_same(&rig, &rig.space, before);
 }
 
 /* Each documented error of malformed requests, with nothing changed. */

@@ -13,8 +13,7 @@ static void check_error(vmm_va_t va, uint64_t size, unsigned flags,
 
 	CHECK_EQ(vmm_space_move(&rig.space, va, size, flags, to, &got), err);
 	CHECK_EQ(got, 0x77);
-	CHECK_EQ(space_rig_digest(&rig, &rig.space), before);
-	space_rig_check(&rig, &rig.space);
+	space_rig_check_same(&rig, &rig.space, before);
 }
 
 static vmm_va_t move(vmm_va_t va, uint64_t size, unsigned flags,
@@ -26,14 +25,6 @@ static vmm_va_t move(vmm_va_t va, uint64_t size, unsigned flags,
 	CHECK_EQ(vmm_space_move(&rig.space, va, size, flags, to, &got), VMM_OK);
 	space_rig_check(&rig, &rig.space);
 	return got;
-}
-
-static struct vmm_space_region region_at(vmm_va_t va)
-{
-	struct vmm_space_region region;
-
-	CHECK_EQ(vmm_space_find(&rig.space, va, false, &region), VMM_OK);
-	return region;
 }
 
 /* Up and down at the upper end, with room; the guard moves along. */
@@ -52,13 +43,13 @@ TEST(unit_space_move_in_place)
 	space_rig_touch(&rig.space, va, 0x4000);
 	CHECK_EQ(move(va, 0x4000, 0, NULL), va);
 	CHECK_EQ(move(va, 0x9000, 0, NULL), va);
-	CHECK_EQ(region_at(va).size, 0x9000);
-	CHECK_EQ(region_at(va).guard[1], 0x2000);
+	CHECK_EQ(space_rig_region(&rig.space, va).size, 0x9000);
+	CHECK_EQ(space_rig_region(&rig.space, va).guard[1], 0x2000);
 	space_rig_check_bytes(&rig.space, va, 0x4000, va);
 	space_rig_check_bytes(&rig.space, va + 0x4000, 0x5000, 0);
 	CHECK_EQ(move(va, 0x2000, 0, NULL), va);
 	CHECK_EQ(rig.frames_live, 2);
-	CHECK_EQ(region_at(va + 0x3000).size, 0x2000);
+	CHECK_EQ(space_rig_region(&rig.space, va + 0x3000).size, 0x2000);
 	space_rig_check_bytes(&rig.space, va, 0x2000, va);
 	/* What comes back is not what went. */
 	CHECK_EQ(move(va, 0x4000, 0, NULL), va);
@@ -91,8 +82,8 @@ static void carry(const struct rig_machine *machine, enum vmm_space_kind kind,
 		CHECK_EQ(vmm_space_protect(&rig.space, va, 0x8000, 0), VMM_OK);
 	CHECK_EQ(move(va, size, VMM_SPACE_MAY_MOVE, &to), to_va);
 	CHECK_EQ(vmm_space_unmap(&rig.space, va, 0x8000), VMM_OK);
-	CHECK_EQ(region_at(to_va).size, size);
-	CHECK_EQ(region_at(to_va).kind, kind);
+	CHECK_EQ(space_rig_region(&rig.space, to_va).size, size);
+	CHECK_EQ(space_rig_region(&rig.space, to_va).kind, kind);
 	if (stored)
 		CHECK_EQ(vmm_space_protect(&rig.space, to_va, size,
 				 space_rig_rw(&rig.space)),
@@ -103,7 +94,8 @@ static void carry(const struct rig_machine *machine, enum vmm_space_kind kind,
 	if (touch > size)
 		touch = size;
 	if (kind == VMM_SPACE_STACK)
-		CHECK_EQ(region_at(to_va).depth, touch - from);
+		CHECK_EQ(space_rig_region(&rig.space, to_va).depth,
+			touch - from);
 	for (uint64_t at = from; at < touch; at += 4096)
 		space_rig_check_bytes(&rig.space, to_va + at, 4096, va + at);
 	if (size > 0x8000)
@@ -156,15 +148,15 @@ TEST(unit_space_move_finds_room)
 	check_error(va, 0x6000, 0, NULL, VMM_ENOSPC);
 	va = move(va, 0x6000, VMM_SPACE_MAY_MOVE, NULL);
 	CHECK(va != 0x10000);
-	CHECK_EQ(region_at(va).guard[0], 0x1000);
-	CHECK(region_at(va).name == request.name);
+	CHECK_EQ(space_rig_region(&rig.space, va).guard[0], 0x1000);
+	CHECK(space_rig_region(&rig.space, va).name == request.name);
 	space_rig_check_bytes(&rig.space, va, 0x4000, 0x10000);
 	/* Up there, it can grow no more. */
 	va = move(va, 0x4000, VMM_SPACE_MAY_MOVE, NULL);
 	space_rig_map(&rig.space, VMM_SPACE_ZERO, va + 0x4000, 0x1000);
 	va = move(va, 0x5000, VMM_SPACE_MAY_MOVE, &high);
 	CHECK_EQ(va, rig_low_end(&vmm_pt_sv39) - 0x5000);
-	CHECK_EQ(region_at(va).guard[0], 0);
+	CHECK_EQ(space_rig_region(&rig.space, va).guard[0], 0);
 	check_error(va, 0x6000, 0, NULL, VMM_ENOSPC);
 	check_error(va, VMM_GIB(600), VMM_SPACE_MAY_MOVE, NULL, VMM_ENOSPC);
 	check_error(
@@ -183,18 +175,18 @@ TEST(unit_space_move_carries_superpages)
 
 	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
 	space_rig_map(&rig.space, VMM_SPACE_CONTIGUOUS, va, VMM_MIB(4));
-	CHECK_EQ(vmm_space_phys(&rig.space, va, &pa), VMM_OK);
+	pa = space_rig_phys(&rig.space, va);
 	to.where = VMM_MIB(64);
 	va = move(va, VMM_MIB(4), VMM_SPACE_MAY_MOVE, &to);
 	CHECK_EQ(rig.pt.table_count, 2);
 	to.where = VMM_MIB(96) + 0x5000;
 	va = move(va, VMM_MIB(3) + 0x1000, VMM_SPACE_MAY_MOVE, &to);
 	CHECK_EQ(rig.frames_live, 768 + 1);
-	CHECK_EQ(vmm_space_phys(&rig.space, va + 0x2345, &got), VMM_OK);
+	got = space_rig_phys(&rig.space, va + 0x2345);
 	CHECK_EQ(got, pa + 0x2345);
 	to.where = VMM_MIB(128);
 	va = move(va, VMM_MIB(3), VMM_SPACE_MAY_MOVE, &to);
-	CHECK_EQ(vmm_space_phys(&rig.space, va + VMM_MIB(3) - 1, &got), VMM_OK);
+	got = space_rig_phys(&rig.space, va + VMM_MIB(3) - 1);
 	CHECK_EQ(got, pa + VMM_MIB(3) - 1);
 	CHECK_EQ(move(va, VMM_MIB(2) + 0x3000, 0, NULL), va);
 	CHECK_EQ(move(va, VMM_MIB(1) + 0x3000, 0, NULL), va);
@@ -205,15 +197,8 @@ TEST(unit_space_move_carries_superpages)
 /* Other harts take the spare tables wherever the lock is dropped. */
 static void take_tables(struct space_rig *r)
 {
-	static vmm_va_t next;
-
-	if (r->pt.spare_count < 2)
-		return;
-	while (r->pt.spare_count > 0) {
-		next += VMM_MIB(2);
-		space_rig_map(
-			&r->space, VMM_SPACE_PHYS, VMM_GIB(64) + next, 0x1000);
-	}
+	if (r->pt.spare_count >= 2)
+		space_rig_take_tables(r);
 }
 
 TEST(unit_space_move_cuts_while_others_take)

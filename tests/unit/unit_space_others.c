@@ -15,8 +15,7 @@ static unsigned turns;
 
 static void open_rig(void)
 {
-	space_rig_open(&rig, &vmm_pt_sv39, 0);
-	space_rig_user(&rig);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	space_rig_map(&rig.space, VMM_SPACE_ZERO, BUSY, PAGE);
 	space_rig_touch(&rig.space, BUSY, PAGE);
 	turns = 0;
@@ -285,14 +284,8 @@ TEST(unit_space_others_have_frames_around_the_zero_page)
 /* Others take what tables are spare, while something is flushed. */
 static void take_tables(struct space_rig *at)
 {
-	static vmm_va_t next;
-
-	while (at->is_flush && at->pt.spare_count > 0) {
-		next += VMM_MIB(2);
-		turns++;
-		space_rig_map(
-			&at->space, VMM_SPACE_PHYS, VMM_GIB(64) + next, PAGE);
-	}
+	if (at->is_flush)
+		space_rig_take_tables(at);
 }
 
 /* What a physical range takes in a segment is had before anything goes. */
@@ -321,7 +314,6 @@ TEST(unit_space_others_take_a_segments_tables)
 static void look_for(struct space_rig *at)
 {
 	struct vmm_space_region told;
-	struct vmm_space_stat stat;
 
 	if (!at->is_flush)
 		return;
@@ -330,8 +322,7 @@ static void look_for(struct space_rig *at)
 	CHECK_EQ(vmm_space_find(&at->space, AT, true, &told), VMM_OK);
 	CHECK_EQ(told.base, 2 * AT);
 	CHECK_EQ(vmm_space_phys(&at->space, AT, &told.pa), VMM_ENOENT);
-	vmm_space_stat(&at->space, &stat);
-	CHECK_EQ(stat.regions, 2);
+	CHECK_EQ(space_rig_regions(&at->space), 2);
 }
 
 TEST(unit_space_others_see_no_region_that_goes)

@@ -13,30 +13,11 @@
 static struct space_rig rig;
 static struct vmm_fault fault;
 
-static void open(const struct vmm_pt_format *format, unsigned features)
-{
-	space_rig_open(&rig, format, features);
-	space_rig_user(&rig);
-}
-
 static enum vmm_fault_cause cause_of(vmm_va_t va, unsigned access)
 {
 	CHECK_EQ(vmm_space_fault(&rig.space, va, access, &fault), VMM_OK);
 	space_rig_check(&rig, &rig.space);
 	return fault.cause;
-}
-
-static vmm_pa_t pa_at(vmm_va_t va)
-{
-	vmm_pa_t pa = 0;
-
-	CHECK_EQ(vmm_space_phys(&rig.space, va, &pa), VMM_OK);
-	return pa;
-}
-
-static uint64_t *word(vmm_pa_t pa)
-{
-	return (uint64_t *)(void *)space_rig_bytes(&rig, pa);
 }
 
 /* A policy that notes down what it is asked, and does as it is told. */
@@ -75,7 +56,7 @@ TEST(unit_space_policy_is_asked_once)
 	vmm_va_t va;
 	uint64_t digest;
 
-	open(&vmm_pt_sv39, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	va = space_rig_map(&rig.space, VMM_SPACE_ZERO, BASE, 4 * PAGE);
 	digest = space_rig_digest(&rig, &rig.space);
 	set_policy(-77, NULL);
@@ -103,9 +84,9 @@ TEST(unit_space_policy_is_asked_once)
 	CHECK_EQ(cause_of(va, READ), VMM_FAULT_SPURIOUS);
 	CHECK_EQ(policy.calls, 4);
 	/* COPY and LAST are told apart before it is asked. */
-	word(pa_at(va))[0] = 5;
-	CHECK_EQ(rig.frames.get(&rig, pa_at(va), 1), 0);
-	va = pa_at(va);
+	space_rig_word(&rig, space_rig_phys(&rig.space, va))[0] = 5;
+	CHECK_EQ(rig.frames.get(&rig, space_rig_phys(&rig.space, va), 1), 0);
+	va = space_rig_phys(&rig.space, va);
 	CHECK_EQ(vmm_pt_modify(&rig.pt, BASE, PAGE, 0, VMM_PT_WRITE, NULL),
 		VMM_OK);
 	CHECK_EQ(cause_of(BASE, WRITE), VMM_FAULT_COPY);
@@ -124,7 +105,8 @@ TEST(unit_space_policy_is_not_asked_for_marks)
 {
 	vmm_va_t va;
 
-	open(&vmm_pt_sv39, VMM_PT_TRACK | SPACE_NO_ZERO_PAGE);
+	space_rig_open_user(
+		&rig, &vmm_pt_sv39, VMM_PT_TRACK | SPACE_NO_ZERO_PAGE);
 	va = space_rig_map(&rig.space, VMM_SPACE_ZERO, BASE, 4 * PAGE);
 	CHECK_EQ(cause_of(va, READ), VMM_FAULT_ZERO);
 	set_policy(-77, NULL);
@@ -154,7 +136,7 @@ static void touch_it(void)
 /* It may change the space; then the access is repeated, and finds that. */
 TEST(unit_space_policy_changes_the_space)
 {
-	open(&vmm_pt_sv39, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	set_policy(VMM_OK, map_it);
 	CHECK_EQ(cause_of(BASE + PAGE, WRITE), VMM_FAULT_SPURIOUS);
 	CHECK_EQ(policy.cause, VMM_FAULT_NOBODY);
@@ -173,16 +155,6 @@ TEST(unit_space_policy_changes_the_space)
 }
 
 static struct vmm_object object;
-static struct vmm_object_config config;
-
-static void open_object(uint64_t size)
-{
-	config = (struct vmm_object_config){.name = "object",
-		.pages = &rig.pages,
-		.frames = &rig.frames,
-		.offset = rig.offset};
-	CHECK_EQ(vmm_object_init(&object, &config, size), VMM_OK);
-}
 
 static void map_object(vmm_va_t va, unsigned flags)
 {
@@ -208,37 +180,40 @@ TEST(unit_space_policy_objects)
 	vmm_pa_t pa;
 	vmm_pa_t first;
 
-	open(&vmm_pt_sv48, 0);
-	open_object(8 * PAGE);
+	space_rig_open_user(&rig, &vmm_pt_sv48, 0);
+	space_rig_object(&rig, &object, 8 * PAGE);
 	map_object(BASE, VMM_SPACE_SHARED);
 	map_object(two, VMM_SPACE_SHARED);
 	map_object(own, 0);
 	CHECK_EQ(cause_of(BASE + PAGE, WRITE), VMM_FAULT_OBJECT);
-	first = pa_at(BASE + PAGE);
-	word(first)[0] = 11;
+	first = space_rig_phys(&rig.space, BASE + PAGE);
+	space_rig_word(&rig, first)[0] = 11;
 	CHECK_EQ(vmm_object_page(&object, 3 * PAGE, &pa), VMM_OK);
 	CHECK_EQ(pa, first);
 	CHECK_EQ(space_rig_holders(&rig, pa), 3);
 	rig.frames.put(&rig, pa, 1);
 	CHECK_EQ(cause_of(two + PAGE, READ), VMM_FAULT_OBJECT);
-	CHECK_EQ(pa_at(two + PAGE), first);
+	CHECK_EQ(space_rig_phys(&rig.space, two + PAGE), first);
 	CHECK_EQ(cause_of(two + PAGE, WRITE), VMM_FAULT_SPURIOUS);
 	/* Read, then written to. */
 	CHECK_EQ(cause_of(own + PAGE, READ), VMM_FAULT_OBJECT);
-	CHECK_EQ(pa_at(own + PAGE), first);
+	CHECK_EQ(space_rig_phys(&rig.space, own + PAGE), first);
 	CHECK_EQ(space_rig_holders(&rig, first), 4);
 	CHECK(space_rig_see(&rig, &rig.pt, own + PAGE, NULL));
 	CHECK_EQ(cause_of(own + PAGE, WRITE), VMM_FAULT_COPY);
-	CHECK(pa_at(own + PAGE) != first);
-	CHECK_EQ(word(pa_at(own + PAGE))[0], 11);
+	CHECK(space_rig_phys(&rig.space, own + PAGE) != first);
+	CHECK_EQ(
+		space_rig_word(&rig, space_rig_phys(&rig.space, own + PAGE))[0],
+		11);
 	CHECK_EQ(space_rig_holders(&rig, first), 3);
 	/* Written to at once, where the object has no page yet. */
 	CHECK_EQ(cause_of(own, WRITE), VMM_FAULT_COPY);
 	CHECK_EQ(vmm_object_resident(&object), 2 * PAGE);
 	CHECK_EQ(cause_of(BASE, READ), VMM_FAULT_OBJECT);
-	CHECK(pa_at(own) != pa_at(BASE));
-	CHECK_EQ(space_rig_holders(&rig, pa_at(own)), 1);
-	CHECK_EQ(space_rig_holders(&rig, pa_at(BASE)), 2);
+	CHECK(space_rig_phys(&rig.space, own) !=
+		space_rig_phys(&rig.space, BASE));
+	CHECK_EQ(space_rig_holders(&rig, space_rig_phys(&rig.space, own)), 1);
+	CHECK_EQ(space_rig_holders(&rig, space_rig_phys(&rig.space, BASE)), 2);
 	vmm_object_put(&object);
 	CHECK_EQ(cause_of(two, READ), VMM_FAULT_OBJECT);
 	space_rig_close(&rig);
@@ -282,8 +257,8 @@ TEST(unit_space_policy_hooks_fail)
 {
 	vmm_pa_t pa;
 
-	open(&vmm_pt_sv57, SPACE_NO_ZERO_PAGE);
-	open_object(8 * PAGE);
+	space_rig_open_user(&rig, &vmm_pt_sv57, SPACE_NO_ZERO_PAGE);
+	space_rig_object(&rig, &object, 8 * PAGE);
 	/* What an object has got it keeps, so it has the page from the start. */
 	CHECK_EQ(vmm_object_page(&object, 2 * PAGE, &pa), VMM_OK);
 	rig.frames.put(&rig, pa, 1);
@@ -302,7 +277,7 @@ TEST(unit_space_policy_hooks_fail)
 	fail_fault(&rig.fail_frames, BASE + VMM_GIB(4) + PAGE, READ,
 		VMM_FAULT_ZERO);
 	/* A copy of what both show, with nothing spare at the start. */
-	CHECK_EQ(vmm_space_phys(&rig.space, BASE + VMM_GIB(4), &pa), VMM_OK);
+	pa = space_rig_phys(&rig.space, BASE + VMM_GIB(4));
 	CHECK_EQ(rig.frames.get(&rig, pa, 1), 0);
 	for (unsigned i = 0; i < 2; i++)
 		CHECK_EQ(vmm_pt_modify(&rig.pt, BASE + VMM_GIB(4 + i), PAGE, 0,
@@ -334,7 +309,7 @@ static void watch(struct space_rig *at)
 		CHECK_EQ(
 			vmm_pt_translate(&at->pt, watched, &pa, &prot), VMM_OK);
 		CHECK(pa == at->seen[i].pa || (prot & VMM_PT_WRITE) == 0);
-		CHECK_EQ(word(pa)[9], 1);
+		CHECK_EQ(space_rig_word(&rig, pa)[9], 1);
 	}
 	/* It goes on reading: whatever is in the table gets into the TLB. */
 	CHECK(space_rig_see(at, &at->pt, watched, NULL));
@@ -345,11 +320,11 @@ TEST(unit_space_policy_nobody_reads_what_was_copied)
 	const vmm_va_t va = BASE;
 	vmm_pa_t old;
 
-	open(&vmm_pt_sv39, 0);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 	space_rig_map(&rig.space, VMM_SPACE_ZERO, va, 4 * PAGE);
 	CHECK_EQ(cause_of(va, WRITE), VMM_FAULT_ZERO);
-	old = pa_at(va);
-	word(old)[9] = 1;
+	old = space_rig_phys(&rig.space, va);
+	space_rig_word(&rig, old)[9] = 1;
 	CHECK_EQ(rig.frames.get(&rig, old, 1), 0);
 	CHECK_EQ(vmm_pt_modify(&rig.pt, va, PAGE, 0, VMM_PT_WRITE, NULL),
 		VMM_OK);
@@ -358,7 +333,7 @@ TEST(unit_space_policy_nobody_reads_what_was_copied)
 	CHECK(space_rig_see(&rig, &rig.pt, va, NULL));
 	CHECK_EQ(cause_of(va, WRITE), VMM_FAULT_COPY);
 	rig.other = NULL;
-	CHECK(pa_at(va) != old);
+	CHECK(space_rig_phys(&rig.space, va) != old);
 	space_rig_check_tlb(&rig);
 	rig.frames.put(&rig, old, 1);
 	space_rig_close(&rig);
@@ -384,16 +359,14 @@ TEST(unit_space_policy_region_is_cut_meanwhile)
 	for (unsigned i = 0; i < 2; i++) {
 		struct vmm_space_region region;
 
-		open(&vmm_pt_sv39, 0);
+		space_rig_open_user(&rig, &vmm_pt_sv39, 0);
 		space_rig_map(&rig.space, kinds[i], BASE, 8 * PAGE);
 		cuts = 0;
 		rig.other = cut;
 		CHECK_EQ(cause_of(BASE + 2 * PAGE, WRITE),
 			i == 0 ? VMM_FAULT_ZERO : VMM_FAULT_STACK);
 		rig.other = NULL;
-		CHECK_EQ(vmm_space_find(
-				 &rig.space, BASE + 2 * PAGE, false, &region),
-			VMM_OK);
+		region = space_rig_region(&rig.space, BASE + 2 * PAGE);
 		CHECK_EQ(region.base, BASE + 2 * PAGE);
 		CHECK_EQ(region.size, 3 * PAGE);
 		CHECK_EQ(region.depth, i == 0 ? 0 : 3 * PAGE);

@@ -34,11 +34,9 @@ static struct task child;
 static int fill(
 	void *ctx, struct vmm_object *object, uint64_t offset, vmm_pa_t pa)
 {
-	uint64_t *word = (uint64_t *)(void *)space_rig_bytes(&rig, pa);
-
 	(void)ctx;
 	(void)object;
-	*word = offset + 7;
+	*space_rig_word(&rig, pa) = offset + 7;
 	return 0;
 }
 

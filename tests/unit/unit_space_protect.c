@@ -17,16 +17,7 @@ static void check_error(vmm_va_t va, uint64_t size, unsigned prot, int err)
 	uint64_t before = space_rig_digest(&rig, &rig.space);
 
 	CHECK_EQ(protect(va, size, prot), err);
-	CHECK_EQ(space_rig_digest(&rig, &rig.space), before);
-	space_rig_check(&rig, &rig.space);
-}
-
-static uint64_t regions(void)
-{
-	struct vmm_space_stat stat;
-
-	vmm_space_stat(&rig.space, &stat);
-	return stat.regions;
+	space_rig_check_same(&rig, &rig.space, before);
 }
 
 static unsigned prot_at(vmm_va_t va)
@@ -78,12 +69,12 @@ TEST(unit_space_protect_nothing_and_back)
 				CHECK_EQ(protect(va + 0x2000, 0x3000, 0),
 					VMM_OK);
 				space_rig_check(&rig, &rig.space);
-				CHECK_EQ(regions(), 3);
+				CHECK_EQ(space_rig_regions(&rig.space), 3);
 				CHECK_EQ(
 					protect(va, 0x8000, SPACE_RWU), VMM_OK);
 				space_rig_check(&rig, &rig.space);
 			}
-			CHECK_EQ(regions(), 1);
+			CHECK_EQ(space_rig_regions(&rig.space), 1);
 			CHECK_EQ(vmm_vmem_spare(&rig.space.arena), nodes);
 			CHECK_EQ(rig.frames_live, frames);
 			space_rig_check_bytes(&rig.space, va,
@@ -96,19 +87,10 @@ TEST(unit_space_protect_nothing_and_back)
 /* Over several regions, one of them stored: each part as its kind has it. */
 TEST(unit_space_protect_spans_regions)
 {
-	struct vmm_space_request request = {.place = {.size = 0x2000,
-						    .where = 0x14000,
-						    .flags = VMM_VMEM_FIXED},
-		.kind = VMM_SPACE_OBJECT,
-		.prot = SPACE_RWU,
-		.flags = VMM_SPACE_SHARED,
-		.object = &object};
 	vmm_va_t va;
 
-	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
-	rig.is_alone = false;
-	space_rig_object(&rig, &object, 0x2000);
-	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
+	space_rig_map_object(&rig, &object, 0x14000, 0x2000, VMM_SPACE_SHARED);
 	space_rig_map(&rig.space, VMM_SPACE_ZERO, 0x10000, 0x4000);
 	space_rig_map(&rig.space, VMM_SPACE_CONTIGUOUS, 0x16000, 0x4000);
 	space_rig_touch(&rig.space, 0x10000, 0xa000);
@@ -121,9 +103,9 @@ TEST(unit_space_protect_spans_regions)
 	for (va = 0x11000; va < 0x18000; va += 0x1000)
 		CHECK_EQ(prot_at(va), RU);
 	CHECK_EQ(prot_at(0x18000), SPACE_RWU);
-	CHECK_EQ(regions(), 5);
+	CHECK_EQ(space_rig_regions(&rig.space), 5);
 	CHECK_EQ(protect(0x10000, 0xa000, SPACE_RWU), VMM_OK);
-	CHECK_EQ(regions(), 3);
+	CHECK_EQ(space_rig_regions(&rig.space), 3);
 	CHECK_EQ(object.users, 2);
 	/* A private page asks before it is written to; the others do not. */
 	CHECK_EQ(prot_at(0x11000), RU);
@@ -177,7 +159,7 @@ TEST(unit_space_protect_cuts_superpages)
 
 	space_rig_open_alone(&rig, &vmm_pt_sv48, 0);
 	space_rig_map(&rig.space, VMM_SPACE_CONTIGUOUS, va, VMM_MIB(2));
-	CHECK_EQ(vmm_space_phys(&rig.space, va, &pa), VMM_OK);
+	pa = space_rig_phys(&rig.space, va);
 	space_rig_see_all(&rig, &rig.pt, va, VMM_MIB(2));
 	CHECK_EQ(protect(va, VMM_MIB(2), RU), VMM_OK);
 	CHECK_EQ(rig.pt.table_count, 3);
@@ -187,13 +169,13 @@ TEST(unit_space_protect_cuts_superpages)
 	space_rig_check(&rig, &rig.space);
 	CHECK_EQ(protect(va + 0x8000, 0x4000, 0), VMM_OK);
 	space_rig_check(&rig, &rig.space);
-	CHECK_EQ(regions(), 5);
+	CHECK_EQ(space_rig_regions(&rig.space), 5);
 	CHECK_EQ(prot_at(va + 0x2000), RU);
 	CHECK_EQ(prot_at(va + 0x3000), SPACE_RWU);
 	CHECK_EQ(prot_at(va + 0x4000), RU);
 	CHECK_EQ(protect(va, VMM_MIB(2), SPACE_RWU), VMM_OK);
-	CHECK_EQ(regions(), 1);
-	CHECK_EQ(vmm_space_phys(&rig.space, va + 0x9000, &got), VMM_OK);
+	CHECK_EQ(space_rig_regions(&rig.space), 1);
+	got = space_rig_phys(&rig.space, va + 0x9000);
 	CHECK_EQ(got, pa + 0x9000);
 	space_rig_check(&rig, &rig.space);
 	space_rig_close(&rig);
@@ -224,13 +206,13 @@ TEST(unit_space_protect_tells_all_of_splits)
 		rig.other = check_window;
 		CHECK_EQ(protect(va + 0x3000, 0x1000, SPACE_RWU), VMM_OK);
 		rig.other = NULL;
-		gather = &rig.flushed[(rig.flushes - 1) % SPACE_FLUSHES];
+		gather = space_rig_flushed(&rig, 0);
 		CHECK((gather->flags & VMM_TLB_RESTRICT) != 0);
 		space_rig_check(&rig, &rig.space);
 		/* Without a split, this hart is enough. */
 		CHECK_EQ(protect(va + 0x3000, 0x1000, RU), VMM_OK);
 		CHECK_EQ(protect(va + 0x3000, 0x1000, SPACE_RWU), VMM_OK);
-		gather = &rig.flushed[(rig.flushes - 1) % SPACE_FLUSHES];
+		gather = space_rig_flushed(&rig, 0);
 		CHECK_EQ(gather->flags & VMM_TLB_RESTRICT, 0);
 		space_rig_close(&rig);
 	}
@@ -307,7 +289,7 @@ TEST(unit_space_protect_refuses)
 static void protect_neighbour(struct space_rig *r)
 {
 	CHECK_EQ(vmm_space_protect(&r->space, 0x14000, 0x4000, RU), VMM_OK);
-	CHECK_EQ(regions(), 2);
+	CHECK_EQ(space_rig_regions(&rig.space), 2);
 }
 
 TEST(unit_space_protect_leaves_watched_neighbours)
@@ -322,7 +304,7 @@ TEST(unit_space_protect_leaves_watched_neighbours)
 	CHECK_EQ(protect(0x10000, 0x4000, RU), VMM_OK);
 	rig.other = NULL;
 	space_rig_check(&rig, &rig.space);
-	CHECK_EQ(regions(), 1);
+	CHECK_EQ(space_rig_regions(&rig.space), 1);
 	space_rig_close(&rig);
 }
 

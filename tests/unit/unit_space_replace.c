@@ -26,17 +26,14 @@ TEST(unit_space_replace_what_is_there)
 		space_rig_touch(&rig.space, 0x1b000, 0x1000);
 		space_rig_touch(&rig.space, 0x1d000, 0x8000);
 		space_rig_see_all(&rig, &rig.pt, 0x10000, 0x18000);
-		request = space_rig_request(
-			&rig.space, (enum vmm_space_kind)kind, 0xc000);
-		request.place.where = 0x14000;
-		request.place.flags = VMM_VMEM_FIXED;
+		request = space_rig_request_at(
+			&rig.space, (enum vmm_space_kind)kind, 0x14000, 0xc000);
 		CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_EEXIST);
 		request.replace = true;
 		CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
 		CHECK_EQ(va, 0x14000);
 		space_rig_check(&rig, &rig.space);
-		CHECK_EQ(vmm_space_find(&rig.space, 0x14000, false, &region),
-			VMM_OK);
+		region = space_rig_region(&rig.space, 0x14000);
 		CHECK_EQ(region.base, 0x14000);
 		CHECK_EQ(region.size, 0xc000);
 		CHECK_EQ(region.kind, kind);
@@ -58,21 +55,19 @@ TEST(unit_space_replace_guards)
 	vmm_va_t va;
 
 	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
-	request = space_rig_request(&rig.space, VMM_SPACE_STACK, 0x4000);
-	request.place.where = 0x100000;
-	request.place.flags = VMM_VMEM_FIXED;
+	request = space_rig_request_at(
+		&rig.space, VMM_SPACE_STACK, 0x100000, 0x4000);
 	request.place.guard[0] = 0x3000;
 	request.place.guard[1] = 0x2000;
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
 	space_rig_touch(&rig.space, 0x102000, 0x2000);
-	request = space_rig_request(&rig.space, VMM_SPACE_ZERO, 0x1000);
-	request.place.where = 0xfe000;
-	request.place.flags = VMM_VMEM_FIXED;
+	request = space_rig_request_at(
+		&rig.space, VMM_SPACE_ZERO, 0xfe000, 0x1000);
 	request.place.guard[1] = 0x1000;
 	request.replace = true;
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
 	space_rig_check(&rig, &rig.space);
-	CHECK_EQ(vmm_space_find(&rig.space, 0x100000, false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, 0x100000);
 	CHECK_EQ(region.base, 0x100000);
 	CHECK_EQ(region.guard[0], 0);
 	CHECK_EQ(region.guard[1], 0x2000);
@@ -82,7 +77,7 @@ TEST(unit_space_replace_guards)
 	request.place.where = 0x105000;
 	request.place.guard[1] = 0;
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
-	CHECK_EQ(vmm_space_find(&rig.space, 0x100000, false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, 0x100000);
 	CHECK_EQ(region.guard[1], 0);
 	CHECK_EQ(space_rig_map_at(&rig.space, VMM_SPACE_ZERO, 0x104000, 0x1000),
 		VMM_OK);
@@ -129,9 +124,8 @@ TEST(unit_space_replace_while_others_take)
 		space_rig_touch(&rig.space, 0x20000, 0x2000);
 		space_rig_touch(&rig.space, 0x58000, 0x2000);
 		space_rig_see_all(&rig, &rig.pt, 0x10000, 0x50000);
-		request = space_rig_request(&rig.space, kinds[k], VMM_MIB(2));
-		request.place.where = 0x11000;
-		request.place.flags = VMM_VMEM_FIXED;
+		request = space_rig_request_at(
+			&rig.space, kinds[k], 0x11000, VMM_MIB(2));
 		request.pa = VMM_MIB(32) + 0x3000;
 		request.replace = true;
 		rig.other = take_everything;

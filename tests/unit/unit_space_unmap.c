@@ -10,16 +10,7 @@ static void check_error(vmm_va_t va, uint64_t size, int err)
 	uint64_t before = space_rig_digest(&rig, &rig.space);
 
 	CHECK_EQ(vmm_space_unmap(&rig.space, va, size), err);
-	CHECK_EQ(space_rig_digest(&rig, &rig.space), before);
-	space_rig_check(&rig, &rig.space);
-}
-
-static uint64_t regions(void)
-{
-	struct vmm_space_stat stat;
-
-	vmm_space_stat(&rig.space, &stat);
-	return stat.regions;
+	space_rig_check_same(&rig, &rig.space, before);
 }
 
 /* Is there nothing at all in a range? */
@@ -47,7 +38,7 @@ TEST(unit_space_unmap_cuts_a_region)
 		CHECK_EQ(vmm_space_unmap(&rig.space, 0x13000, 0x2000), VMM_OK);
 		space_rig_check(&rig, &rig.space);
 		CHECK_EQ(rig.frames_live, 6);
-		CHECK_EQ(regions(), 2);
+		CHECK_EQ(space_rig_regions(&rig.space), 2);
 		CHECK(is_free(0x13000, 0x2000));
 		space_rig_check_bytes(&rig.space, 0x10000, 0x3000, 0x10000);
 		space_rig_check_bytes(&rig.space, 0x15000, 0x3000, 0x15000);
@@ -63,9 +54,8 @@ TEST(unit_space_unmap_spans_regions_and_holes)
 	struct vmm_space_request request;
 	vmm_va_t va;
 
-	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
-	rig.is_alone = false;
-	space_rig_object(&rig, &object, 0x8000);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
+	space_rig_map_object(&rig, &object, 0x30000, 0x8000, 0);
 	space_rig_map(&rig.space, VMM_SPACE_CONTIGUOUS, 0x10000, 0x4000);
 	space_rig_map(&rig.space, VMM_SPACE_RING, 0x18000, 0x2000);
 	request = (struct vmm_space_request){.place = {.size = 0x3000,
@@ -73,13 +63,6 @@ TEST(unit_space_unmap_spans_regions_and_holes)
 						     .guard = {0x1000, 0x2000},
 						     .flags = VMM_VMEM_FIXED},
 		.kind = VMM_SPACE_STACK,
-		.prot = SPACE_RWU};
-	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
-	request = (struct vmm_space_request){.place = {.size = 0x8000,
-						     .where = 0x30000,
-						     .flags = VMM_VMEM_FIXED},
-		.kind = VMM_SPACE_OBJECT,
-		.object = &object,
 		.prot = SPACE_RWU};
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
 	space_rig_touch(&rig.space, 0x10000, 0x4000);
@@ -90,7 +73,7 @@ TEST(unit_space_unmap_spans_regions_and_holes)
 	CHECK_EQ(vmm_space_unmap(&rig.space, 0x12000, 0x22000), VMM_OK);
 	space_rig_check(&rig, &rig.space);
 	CHECK(is_free(0x12000, 0x22000));
-	CHECK_EQ(regions(), 2);
+	CHECK_EQ(space_rig_regions(&rig.space), 2);
 	CHECK_EQ(object.users, 2);
 	space_rig_check_bytes(&rig.space, 0x10000, 0x2000, 0x10000);
 	space_rig_check_bytes(&rig.space, 0x34000, 0x4000, 0x34000);
@@ -98,13 +81,7 @@ TEST(unit_space_unmap_spans_regions_and_holes)
 	CHECK_EQ(vmm_space_unmap(&rig.space, 0x35000, 0x1000), VMM_OK);
 	CHECK_EQ(object.users, 3);
 	CHECK_EQ(vmm_space_discard(&rig.space, 0x36000, 0x1000), VMM_OK);
-	{
-		struct vmm_space_region region;
-
-		CHECK_EQ(vmm_space_find(&rig.space, 0x37000, false, &region),
-			VMM_OK);
-		CHECK_EQ(region.offset, 0x6000);
-	}
+	CHECK_EQ(space_rig_region(&rig.space, 0x37000).offset, 0x6000);
 	vmm_object_put(&object);
 	vmm_space_purge(&rig.space);
 	CHECK_EQ(rig.ended, 1);
@@ -129,23 +106,22 @@ static void cut_superpages(enum vmm_space_kind kind, unsigned prot)
 
 	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
 	CHECK_EQ(vmm_space_map(&rig.space, &request, &got), VMM_OK);
-	CHECK_EQ(vmm_space_phys(&rig.space, va, &pa), VMM_OK);
+	pa = space_rig_phys(&rig.space, va);
 	CHECK_EQ(vmm_space_protect(&rig.space, va, VMM_MIB(4), prot), VMM_OK);
 	space_rig_see_all(&rig, &rig.pt, va, VMM_MIB(4));
 	CHECK_EQ(vmm_space_unmap(&rig.space, va + 0x5000, VMM_MIB(2)), VMM_OK);
 	space_rig_check(&rig, &rig.space);
-	CHECK_EQ(regions(), 2);
-	CHECK_EQ(vmm_space_find(&rig.space, va + VMM_MIB(3), false, &region),
-		VMM_OK);
+	CHECK_EQ(space_rig_regions(&rig.space), 2);
+	region = space_rig_region(&rig.space, va + VMM_MIB(3));
 	CHECK_EQ(region.base, va + VMM_MIB(2) + 0x5000);
 	CHECK_EQ(region.pa, pa + VMM_MIB(2) + 0x5000);
 	CHECK_EQ(vmm_space_protect(&rig.space, va, 0x5000, SPACE_RWU), VMM_OK);
 	CHECK_EQ(vmm_space_protect(
 			 &rig.space, region.base, region.size, SPACE_RWU),
 		VMM_OK);
-	CHECK_EQ(vmm_space_phys(&rig.space, va + 0x4abc, &got), VMM_OK);
+	got = space_rig_phys(&rig.space, va + 0x4abc);
 	CHECK_EQ(got, pa + 0x4abc);
-	CHECK_EQ(vmm_space_phys(&rig.space, region.base, &got), VMM_OK);
+	got = space_rig_phys(&rig.space, region.base);
 	CHECK_EQ(got, region.pa);
 	space_rig_check(&rig, &rig.space);
 	vmm_space_stat(&rig.space, &stat);
@@ -173,14 +149,8 @@ TEST(unit_space_unmap_cuts_stored_superpages)
 /* Two ends in two superpages; other harts take the spare tables in between. */
 static void take_tables(struct space_rig *r)
 {
-	static vmm_va_t next;
-
-	/* Each takes one, and gets more only if there is none. */
-	while (r->is_flush && r->pt.spare_count > 0) {
-		next += VMM_MIB(2);
-		space_rig_map(
-			&r->space, VMM_SPACE_PHYS, VMM_GIB(64) + next, 0x1000);
-	}
+	if (r->is_flush)
+		space_rig_take_tables(r);
 }
 
 TEST(unit_space_unmap_cuts_while_others_take)
@@ -212,17 +182,17 @@ TEST(unit_space_unmap_cuts_a_stack)
 			 VMM_PT_READ | VMM_PT_USER),
 		VMM_OK);
 	space_rig_check(&rig, &rig.space);
-	CHECK_EQ(vmm_space_find(&rig.space, 0x10000, false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, 0x10000);
 	CHECK_EQ(region.depth, 0x1000);
-	CHECK_EQ(vmm_space_find(&rig.space, 0x15000, false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, 0x15000);
 	CHECK_EQ(region.depth, 0x2000);
 	CHECK_EQ(vmm_space_protect(&rig.space, 0x14000, 0x2000, SPACE_RWU),
 		VMM_OK);
-	CHECK_EQ(regions(), 1);
-	CHECK_EQ(vmm_space_find(&rig.space, 0x10000, false, &region), VMM_OK);
+	CHECK_EQ(space_rig_regions(&rig.space), 1);
+	region = space_rig_region(&rig.space, 0x10000);
 	CHECK_EQ(region.depth, 0x5000);
 	CHECK_EQ(vmm_space_unmap(&rig.space, 0x16000, 0x2000), VMM_OK);
-	CHECK_EQ(vmm_space_find(&rig.space, 0x10000, false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, 0x10000);
 	CHECK_EQ(region.depth, 0x3000);
 	space_rig_check(&rig, &rig.space);
 	space_rig_close(&rig);
@@ -269,7 +239,7 @@ TEST(unit_space_unmap_takes_guards)
 	space_rig_touch(&rig.space, 0x14000, 0x4000);
 	CHECK_EQ(vmm_space_unmap(&rig.space, 0x14000, 0x1000), VMM_OK);
 	CHECK(is_free(0x10000, 0x5000));
-	CHECK_EQ(vmm_space_find(&rig.space, 0x18000, false, &region), VMM_OK);
+	region = space_rig_region(&rig.space, 0x18000);
 	CHECK_EQ(region.guard[1], 0x2000);
 	CHECK_EQ(vmm_space_unmap(&rig.space, 0x19000, 0x3000), VMM_OK);
 	CHECK(is_free(0x18000, 0x2000));
@@ -298,19 +268,8 @@ TEST(unit_space_unmap_needs_nothing)
 /* What is discarded is zero, or the object's; regions and PHYS stay. */
 TEST(unit_space_discard_drops_pages)
 {
-	struct vmm_space_request request = {.place = {.size = 0x2000,
-						    .where = 0x20000,
-						    .flags = VMM_VMEM_FIXED},
-		.kind = VMM_SPACE_OBJECT,
-		.prot = SPACE_RWU,
-		.object = &object};
-	vmm_va_t va;
-	vmm_pa_t pa;
-
-	space_rig_open_alone(&rig, &vmm_pt_sv39, 0);
-	rig.is_alone = false;
-	space_rig_object(&rig, &object, 0x2000);
-	CHECK_EQ(vmm_space_map(&rig.space, &request, &va), VMM_OK);
+	space_rig_open_user(&rig, &vmm_pt_sv39, 0);
+	space_rig_map_object(&rig, &object, 0x20000, 0x2000, 0);
 	space_rig_map(&rig.space, VMM_SPACE_ZERO, 0x10000, 0x4000);
 	space_rig_map(&rig.space, VMM_SPACE_CONTIGUOUS, 0x14000, 0x2000);
 	space_rig_map(&rig.space, VMM_SPACE_STACK, 0x16000, 0x2000);
@@ -329,7 +288,7 @@ TEST(unit_space_discard_drops_pages)
 	space_rig_check_bytes(&rig.space, 0x16000, 0x2000, 0);
 	space_rig_check_bytes(&rig.space, 0x20000, 0x1000, 0);
 	space_rig_check_bytes(&rig.space, 0x21000, 0x1000, 0x21000);
-	CHECK_EQ(vmm_space_phys(&rig.space, 0x15000, &pa), VMM_OK);
+	(void)space_rig_phys(&rig.space, 0x15000);
 	CHECK_EQ(vmm_space_discard(&rig.space, 0x11000, 0), VMM_EINVAL);
 	CHECK_EQ(vmm_space_discard(&rig.space, 0x11001, 0x1000), VMM_EINVAL);
 	CHECK_EQ(vmm_space_discard(&rig.space, UINT64_MAX - 0xfff, 0x2000),
@@ -395,12 +354,12 @@ TEST(unit_space_clear_keeps_and_purge_does_not)
 		space_rig_see_all(&rig, &rig.pt, 0, 0x100000);
 		vmm_space_clear(&rig.space);
 		space_rig_check(&rig, &rig.space);
-		CHECK_EQ(regions(), 1);
+		CHECK_EQ(space_rig_regions(&rig.space), 1);
 		CHECK_EQ(rig.frames_live, 3);
 		space_rig_check_bytes(&rig.space, 0x20000, 0x3000, 0x20000);
 		vmm_space_purge(&rig.space);
 		space_rig_check(&rig, &rig.space);
-		CHECK_EQ(regions(), 0);
+		CHECK_EQ(space_rig_regions(&rig.space), 0);
 		CHECK_EQ(rig.frames_live, 0);
 		(void)vmm_space_trim(&rig.space);
 		CHECK_EQ(rig.pages_live, pages);
