@@ -108,7 +108,7 @@ static unsigned random_prot(struct rng *rng)
 	unsigned prot = (unsigned)rng_below(rng, 32);
 	unsigned type = (unsigned)rng_below(rng, 6);
 
-	/* Legal ones only; unit_pt has the others. */
+	/* Legal ones only; unit_pt_map has the others. */
 	if ((prot & 7) == 0 || rig.pt.format->exec_only == 0)
 		prot |= VMM_PT_READ;
 	prot &= rig.pt.format->prot_allowed;

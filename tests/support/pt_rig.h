@@ -67,6 +67,13 @@ void rig_close(struct pt_rig *rig);
 void rig_reap(struct pt_rig *rig, struct vmm_tlb_gather *gather);
 /* Everything that an operation could change. */
 uint64_t rig_digest(const struct pt_rig *rig);
+/* An operation on the rig named rig that fails and changes nothing at all. */
+#define CHECK_REFUSED(call, code)                   \
+	do {                                        \
+		uint64_t before = rig_digest(&rig); \
+		CHECK_EQ(call, code);               \
+		CHECK_EQ(rig_digest(&rig), before); \
+	} while (0)
 
 /*
  * Translate by the words of RISC-V Privileged 1.13, 12.3.2 and 15.5.1, or of

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What formats put into entries: memory types at every level, leaves of 64 KiB,
- * machines without giga pages, A and D on request. Entries are read by the
- * words of the manuals.
+ * machines without giga pages, A and D on request; and what they have no bits
+ * for. Entries are read by the words of the manuals.
  */
 #include "support/pt_rig.h"
 #include "support/test.h"
 
 #include <vmm/x86.h>
 
-#define RW (VMM_PT_READ | VMM_PT_WRITE)
+#define RW  (VMM_PT_READ | VMM_PT_WRITE)
+#define RWG (RW | VMM_PT_GLOBAL)
+#define RX  (VMM_PT_READ | VMM_PT_EXEC)
 
 static struct pt_rig rig;
 
@@ -304,4 +306,93 @@ TEST(unit_pt_tracking)
 		CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
 		rig_close(&rig);
 	}
+}
+
+/* What a format has no bits for is refused, and what it forces is there. */
+TEST(unit_pt_formats_refuse_what_they_cannot_express)
+{
+	for (int f = 0; f < RIG_FORMATS; f++) {
+		bool guest = rig_is_guest(rig_formats[f]);
+		bool x86 = rig_formats[f]->satp_mode == 0;
+		struct vmm_pt_run run;
+		struct vmm_pt_cursor cursor = vmm_pt_cursor_all();
+		vmm_pa_t pa;
+
+		rig_open(&rig, rig_formats[f]);
+		if (guest) {
+			CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096,
+					      RW | VMM_PT_USER, NULL),
+				VMM_ENOTSUP);
+			CHECK_REFUSED(
+				vmm_pt_map(&rig.pt, 0, 0, 4096, RWG, NULL),
+				VMM_ENOTSUP);
+		}
+		if (x86)
+			CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096,
+					      VMM_PT_EXEC, NULL),
+				VMM_ENOTSUP);
+		else
+			CHECK_EQ(vmm_pt_map(&rig.pt, 0, 0, 4096, VMM_PT_EXEC,
+					 NULL),
+				VMM_OK);
+		CHECK(rig_mmu(&rig, 0, 'x', guest, &pa) == !x86);
+		CHECK(!rig_mmu(&rig, 0, 'r', guest, &pa));
+		/* The largest leaf: as large as an entry of the root, but in
+		 * x86-64 no larger than 1 GiB. */
+		CHECK_EQ(vmm_pt_map(&rig.pt, VMM_TIB(1), VMM_TIB(1), VMM_TIB(1),
+				 RX, NULL),
+			guest || rig_formats[f] != &vmm_pt_sv39 ? VMM_OK
+								: VMM_ERANGE);
+		cursor.va = VMM_TIB(1);
+		if (rig_formats[f] != &vmm_pt_sv39) {
+			CHECK(vmm_pt_next(&rig.pt, &cursor, &run));
+			CHECK_EQ(run.size, VMM_TIB(1));
+			CHECK_EQ(run.level,
+				x86 || rig_formats[f]->levels == 3 ? 2 : 3);
+			CHECK(rig_mmu(&rig, VMM_TIB(2) - 1, 'x', guest, &pa));
+			CHECK_EQ(pa, VMM_TIB(2) - 1);
+		}
+		CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
+		rig_close(&rig);
+	}
+}
+
+/* A row can say what it cannot express, and has its own bits above level 0:
+ * an invented format with no user bit and a bit that marks superpages. */
+TEST(unit_pt_format_rows)
+{
+	struct vmm_pt_format format = vmm_pt_sv39;
+	const uint64_t mark = UINT64_C(1) << 60;
+	struct vmm_tlb_gather gather;
+	unsigned prot;
+
+	format.prot_allowed &= ~(VMM_PT_USER | VMM_PT_GLOBAL);
+	format.prot[3] = (struct vmm_pt_prot_bits){0, 0};
+	format.prot[4] = (struct vmm_pt_prot_bits){0, 0};
+	format.leaf_bits[1] |= mark;
+	rig_open(&rig, &format);
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096, RWG, NULL), VMM_ENOTSUP);
+	CHECK_EQ(vmm_pt_map(&rig.pt, 0, 0, VMM_GIB(1), RW, NULL), VMM_OK);
+	CHECK_REFUSED(vmm_pt_protect(&rig.pt, 0, 4096, RW | VMM_PT_USER, NULL),
+		VMM_ENOTSUP);
+	CHECK_EQ(
+		vmm_pt_protect(&rig.pt, 0, 4096, VMM_PT_READ, &gather), VMM_OK);
+	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
+	CHECK_EQ(vmm_pt_translate(&rig.pt, 4096, NULL, &prot), VMM_OK);
+	CHECK_EQ(prot, RW);
+	{
+		const uint64_t *root =
+			(const uint64_t *)(uintptr_t)(rig.pt.root + rig.offset);
+		const uint64_t *mid =
+			(const uint64_t *)(uintptr_t)((root[0] >> 10 << 12) +
+						      rig.offset);
+		const uint64_t *low =
+			(const uint64_t *)(uintptr_t)((mid[0] >> 10 << 12) +
+						      rig.offset);
+
+		CHECK_EQ(mid[1] & mark, mark);
+		CHECK_EQ(low[1] & mark, 0);
+	}
+	rig_close(&rig);
 }

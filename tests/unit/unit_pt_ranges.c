@@ -8,13 +8,6 @@
 
 static struct pt_rig rig;
 
-#define CHECK_REFUSED(call, code)                   \
-	do {                                        \
-		uint64_t before = rig_digest(&rig); \
-		CHECK_EQ(call, code);               \
-		CHECK_EQ(rig_digest(&rig), before); \
-	} while (0)
-
 /* As munmap() has it: holes, nothing, tags, parts of superpages; the frames
  * come back whatever lies between them. In every format. */
 TEST(unit_pt_unmap_any)

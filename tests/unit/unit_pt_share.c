@@ -211,7 +211,7 @@ TEST(unit_pt_share_fini)
 	rig_close(&rig);
 }
 
-#define CHECK_REFUSED(call, code)                \
+#define BOTH_REFUSED(call, code)                 \
 	do {                                     \
 		uint64_t before = both_digest(); \
 		CHECK_EQ(call, code);            \
@@ -232,21 +232,21 @@ TEST(unit_pt_share_is_read_only)
 	/* Two gigapages and a table. */
 	CHECK_EQ(vmm_pt_share(&space, &rig.pt, high, 3 * span), VMM_OK);
 	for (uint64_t at = 0; at < 3 * span; at += span) {
-		CHECK_REFUSED(vmm_pt_unmap(&space, high + at, 4096, &gather),
+		BOTH_REFUSED(vmm_pt_unmap(&space, high + at, 4096, &gather),
 			VMM_EBUSY);
-		CHECK_REFUSED(vmm_pt_protect(&space, high + at, 4096,
-				      VMM_PT_READ, NULL),
+		BOTH_REFUSED(vmm_pt_protect(&space, high + at, 4096,
+				     VMM_PT_READ, NULL),
 			VMM_EBUSY);
-		CHECK_REFUSED(
+		BOTH_REFUSED(
 			vmm_pt_map(&space, high + at + 4096, 0, 4096, RW, NULL),
 			VMM_EBUSY);
-		CHECK_REFUSED(vmm_pt_prune(&space, high + at, span, &gather),
+		BOTH_REFUSED(vmm_pt_prune(&space, high + at, span, &gather),
 			VMM_EBUSY);
-		CHECK_REFUSED(vmm_pt_prefill(&space, high + at, span, NULL),
+		BOTH_REFUSED(vmm_pt_prefill(&space, high + at, span, NULL),
 			VMM_EBUSY);
 	}
 	/* From an own entry into a borrowed one. */
-	CHECK_REFUSED(
+	BOTH_REFUSED(
 		vmm_pt_map(&space, high + 3 * span - 4096, 0, 8192, RW, NULL),
 		VMM_EBUSY);
 	CHECK_EQ(vmm_pt_check(&space), VMM_OK);
@@ -273,33 +273,32 @@ TEST(unit_pt_share_errors)
 	open_both(&vmm_pt_sv48);
 	vmm_tlb_gather_init(&gather, NULL, 0);
 	CHECK_EQ(vmm_pt_prefill(&rig.pt, high, span, NULL), VMM_OK);
-	CHECK_REFUSED(
+	BOTH_REFUSED(
 		vmm_pt_share(&space, &rig.pt, high + 4096, span), VMM_EINVAL);
-	CHECK_REFUSED(vmm_pt_share(&space, &rig.pt, high, 4096), VMM_EINVAL);
-	CHECK_REFUSED(vmm_pt_share(&space, &rig.pt, high, 0), VMM_EINVAL);
-	CHECK_REFUSED(vmm_pt_share(&rig.pt, &rig.pt, high, span), VMM_EINVAL);
-	CHECK_REFUSED(
+	BOTH_REFUSED(vmm_pt_share(&space, &rig.pt, high, 4096), VMM_EINVAL);
+	BOTH_REFUSED(vmm_pt_share(&space, &rig.pt, high, 0), VMM_EINVAL);
+	BOTH_REFUSED(vmm_pt_share(&rig.pt, &rig.pt, high, span), VMM_EINVAL);
+	BOTH_REFUSED(
 		vmm_pt_share(&space, &rig.pt, high - span, span), VMM_ERANGE);
 	/* The second entry is absent: nothing is borrowed, the first neither. */
-	CHECK_REFUSED(
-		vmm_pt_share(&space, &rig.pt, high, 2 * span), VMM_ENOENT);
-	CHECK_REFUSED(vmm_pt_unshare(&space, high, span, &gather), VMM_ENOENT);
+	BOTH_REFUSED(vmm_pt_share(&space, &rig.pt, high, 2 * span), VMM_ENOENT);
+	BOTH_REFUSED(vmm_pt_unshare(&space, high, span, &gather), VMM_ENOENT);
 	CHECK_EQ(vmm_pt_map(&space, high, 0, 4096, RW, NULL), VMM_OK);
-	CHECK_REFUSED(vmm_pt_share(&space, &rig.pt, high, span), VMM_EEXIST);
+	BOTH_REFUSED(vmm_pt_share(&space, &rig.pt, high, span), VMM_EEXIST);
 	other = rig.pt;
 	other.format = &vmm_pt_sv57;
-	CHECK_REFUSED(vmm_pt_share(&space, &other, high, span), VMM_EINVAL);
+	BOTH_REFUSED(vmm_pt_share(&space, &other, high, span), VMM_EINVAL);
 	other = rig.pt;
 	other.offset += 4096;
-	CHECK_REFUSED(vmm_pt_share(&space, &other, high, span), VMM_EINVAL);
+	BOTH_REFUSED(vmm_pt_share(&space, &other, high, span), VMM_EINVAL);
 	/* Prefill: all the tables or none, and what is there stays. */
 	rig.fail_in = 1;
-	CHECK_REFUSED(vmm_pt_prefill(&rig.pt, high, 4 * span, NULL), -1234);
+	BOTH_REFUSED(vmm_pt_prefill(&rig.pt, high, 4 * span, NULL), -1234);
 	CHECK_EQ(vmm_pt_prefill(&rig.pt, high, 4 * span, &gather), VMM_OK);
 	CHECK_EQ(rig.pt.table_count, 5);
 	CHECK_EQ(gather.flags, VMM_TLB_CHANGED | VMM_TLB_NON_LEAF);
 	/* The whole upper half, up to 2^64. */
-	CHECK_REFUSED(vmm_pt_share(&space, &rig.pt, -span, span), VMM_ENOENT);
+	BOTH_REFUSED(vmm_pt_share(&space, &rig.pt, -span, span), VMM_ENOENT);
 	CHECK_EQ(vmm_pt_prefill(&rig.pt, -span, span, NULL), VMM_OK);
 	CHECK_EQ(vmm_pt_share(&space, &rig.pt, -span, span), VMM_OK);
 	CHECK_EQ(vmm_pt_check(&space), VMM_OK);
