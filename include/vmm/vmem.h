@@ -143,9 +143,10 @@ void vmm_vmem_set_bins(
  * vmm_vmem_set_index() - Find regions by their exact place at the first look.
  * @arena:  The arena, without used regions.
  * @memory: Of the caller's, aligned to 4 bytes; or NULL for none.
- * @size:   Bytes; the largest power of two times 16 in it is used. 6 bytes for
- *          each region in use serve 19 look-ups of 20; the others go through
- *          the used tree. Nodes within 512 MiB of @memory are indexed.
+ * @size:   Bytes; from the first address aligned to 16 on, the largest power of
+ *          two times 16 is used. 6 bytes for each region in use serve 19
+ *          look-ups of 20; the others go through the used tree. Nodes within
+ *          256 MiB of @memory are indexed.
  *
  * For vmm_vmem_free(), vmm_vmem_free_sized() and vmm_vmem_find().
  *

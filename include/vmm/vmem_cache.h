@@ -110,13 +110,13 @@ void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
  * @cache: The cache.
  * @shift: At most what the arena has in use >> @shift, and at least
  *         VMM_VMEM_CACHE_LEAST quanta. The default is VMM_VMEM_CACHE_SHIFT,
- *         1/32. Below 64. All caches of an arena together park that much times
+ *         1/16. Below 64. All caches of an arena together park that much times
  *         their number.
  *
  * Takes effect at the next calls that go to the arena.
  */
 void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift);
-#define VMM_VMEM_CACHE_SHIFT 5
+#define VMM_VMEM_CACHE_SHIFT 4
 #define VMM_VMEM_CACHE_LEAST 1024
 
 /**

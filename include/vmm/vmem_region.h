@@ -156,8 +156,10 @@ static inline uint64_t vmm_vmem_region_size(
 static inline const struct vmm_vmem_tags *vmm_vmem_region_tags(
 	const struct vmm_vmem_region *region)
 {
+	static const struct vmm_vmem_tags none = {0, NULL, 0, 0};
+
 	VMM_ASSERT(region->state == VMM_VMEM_USED);
-	return &region->as.used.tags;
+	return region->tagged ? &region->as.used.tags : &none;
 }
 
 /* What its owner has done with a used region. */

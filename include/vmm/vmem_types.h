@@ -63,7 +63,7 @@ struct vmm_vmem_region {
 	uint8_t slot;	/* used, marker: the place in its run */
 	uint8_t flags;	/* VMM_VMEM_IS_... of vmem_internal.h */
 	uint8_t use;	/* used: enum vmm_vmem_use */
-	uint8_t zero;	/* room for later; 0 */
+	uint8_t tagged; /* used: 1 if tags were set, or they are not valid */
 	vmm_va_t base;
 	uint64_t size; /* bytes, a multiple of the quantum, not 0 */
 	/* The chain of all regions and markers: before [0] and after [1]. */
@@ -74,6 +74,7 @@ struct vmm_vmem_region {
 			const struct vmm_vmem *arena;
 			/* Quanta at both ends that nobody may touch. */
 			uint32_t guard[2];
+			uint32_t place; /* in the index, if there is one */
 			struct vmm_vmem_tags tags;
 		} used;
 		/* A marker: in a run and in the tree of spans. */
@@ -107,9 +108,9 @@ struct vmm_vmem_run {
 	uint32_t state; /* VMM_VMEM_RUN */
 	uint16_t count; /* members */
 	uint16_t used;	/* of these, used regions */
-	vmm_va_t base;	/* of the first member */
-	struct vmm_rb_node rb;
 	struct vmm_vmem_region *first;
+	vmm_va_t base; /* of the first member */
+	struct vmm_rb_node rb;
 	uint32_t taken;	  /* slots, a bit each */
 	uint16_t own;	  /* summary of the members, see vmem_runs.c */
 	uint16_t subtree; /* the same of all runs in the subtree */
@@ -131,6 +132,12 @@ struct vmm_vmem_bins {
 	uint64_t map[VMM_VMEM_BINS / 64];
 	struct vmm_vmem_region *head[VMM_VMEM_BINS]; /* of size index + 1 */
 	struct vmm_vmem_region end; /* ends every list; its link is no one's */
+};
+
+/* A bucket of the index of places, see vmem_index.c. */
+union vmm_vmem_bucket {
+	uint32_t entry[4];
+	uint64_t pair[2];
 };
 
 /* Donated memory starts with this; nodes fill the rest. */
@@ -178,8 +185,8 @@ struct vmm_vmem {
 	unsigned index_shift;
 	uint64_t bin_count; /* sizes that have a bin, in quanta; 0: none */
 	bool by_address;    /* the runs keep summaries of binned regions */
-	struct vmm_vmem_bins *bins; /* NULL: none */
-	uint32_t *index;	    /* NULL: none */
+	struct vmm_vmem_bins *bins;   /* NULL: none */
+	union vmm_vmem_bucket *index; /* NULL: none */
 	struct vmm_rb_tree used;
 	struct vmm_rb_tree free_by_base;
 	struct vmm_rb_tree free_by_size;

@@ -45,7 +45,7 @@ static void born(struct vmm_vmem_region *at, struct vmm_vmem_region *region,
 	region->base = base;
 	region->size = size;
 	region->flags = held;
-	region->zero = 0;
+	region->tagged = 0;
 	vmm_vmem_chain_add(at, region);
 }
 
@@ -111,11 +111,10 @@ static inline void become_used(struct vmm_vmem *arena,
 	used->state = VMM_VMEM_USED;
 	used->slot = 0;
 	used->use = VMM_VMEM_RESERVED;
-	used->zero = 0;
+	used->tagged = 0;
 	used->as.used.arena = arena;
 	used->as.used.guard[0] = 0;
 	used->as.used.guard[1] = 0;
-	used->as.used.tags = (struct vmm_vmem_tags){0};
 	vmm_vmem_run_join(arena, member, used);
 	arena->used_count++;
 	arena->used_size += used->size;
@@ -141,47 +140,86 @@ static struct vmm_vmem_region *take(struct vmm_vmem *arena,
 }
 
 /*
- * Take @size bytes at the start of @from, which is the best fit, and is in bin
- * @bin or, if that is 0, in the trees: as take() does, without a look at what
- * is known here.
+ * The front of a free region, as a used one with a node of its own.
  *
- *   larger          member [   from   ]  -->  member [used][from]
+ *   member [      from      ]  -->  member [used][from]
+ *
+ * What is left of @from is the caller's to put in order.
  */
-static int take_front(struct vmm_vmem *arena, struct vmm_vmem_region *from,
-	uint64_t size, uint64_t bin, const struct vmm_vmem_region **region_out)
+static inline struct vmm_vmem_region *cut_front(struct vmm_vmem *arena,
+	struct vmm_vmem_region *member, struct vmm_vmem_region *from,
+	uint64_t size)
 {
-	struct vmm_vmem_region *member = from->link[BEFORE];
-	struct vmm_vmem_region *used = from;
-	uint64_t rest = from->size - size;
-	size_t nodes = (size_t)(rest != 0) + vmm_vmem_run_need(member);
+	struct vmm_vmem_region *used = vmm_vmem_node_get(arena);
 
-	VMM_ASSERT(from->state == VMM_VMEM_FREE && from->size >= size);
+	used->flags = 0;
+	used->base = from->base;
+	used->size = size;
+	used->link[BEFORE] = member;
+	used->link[AFTER] = from;
+	member->link[AFTER] = used;
+	from->link[BEFORE] = used;
+	return used;
+}
 
-	if (!vmm_vmem_node_has(arena, nodes, 0))
+/* Take @size bytes at the start of the best fit among the trees. */
+static VMM_NOINLINE int take_trees(struct vmm_vmem *arena, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	struct vmm_vmem_region *from = NULL;
+	struct vmm_vmem_region *member;
+	struct vmm_vmem_region *used;
+	uint64_t rest;
+
+	/* Rounding up to 2^64 gives 0: more than any span holds. */
+	if (size != 0)
+		from = vmm_vmem_trees_best(arena, size);
+	if (from == NULL)
+		return VMM_ENOSPC;
+	member = from->link[BEFORE];
+	rest = from->size - size;
+	if (!vmm_vmem_node_has(
+		    arena, (rest != 0) + vmm_vmem_run_need(member), 0))
 		return VMM_ENOMEM;
-	if (bin != 0)
-		vmm_vmem_bin_remove(arena->bins, from, bin);
-	if (rest != 0) {
-		used = vmm_vmem_node_get(arena);
-		used->flags = 0;
-		used->base = from->base;
-		used->size = size;
-		used->link[BEFORE] = member;
-		used->link[AFTER] = from;
-		member->link[AFTER] = used;
-		from->link[BEFORE] = used;
-	}
-	if (bin == 0) {
-		if (rest == 0)
-			vmm_vmem_store_remove(arena, from);
-		else if (!vmm_vmem_resize_alone(
-				 arena, from, from->base + size, rest))
+	if (rest == 0) {
+		vmm_vmem_store_remove(arena, from);
+		used = from;
+	} else {
+		used = cut_front(arena, member, from, size);
+		if (!vmm_vmem_resize_alone(
+			    arena, from, from->base + size, rest))
 			vmm_vmem_store_resize(
 				arena, from, from->base + size, rest);
-	} else if (rest != 0) {
+	}
+	become_used(arena, member, used);
+	vmm_vmem_index_set(arena, used);
+	*region_out = used;
+	return VMM_OK;
+}
+
+/*
+ * The same from the bin of @bin quanta, which is the best fit for @quanta: the
+ * way of most requests.
+ */
+static inline int take_bin(struct vmm_vmem *arena, uint64_t quanta,
+	uint64_t bin, const struct vmm_vmem_region **region_out)
+{
+	struct vmm_vmem_region *from = arena->bins->head[bin - 1];
+	struct vmm_vmem_region *member = from->link[BEFORE];
+	struct vmm_vmem_region *used = from;
+	uint64_t size = quanta << arena->shift;
+
+	VMM_ASSERT(from->state == VMM_VMEM_FREE);
+
+	if (!vmm_vmem_node_has(
+		    arena, (bin != quanta) + vmm_vmem_run_need(member), 0))
+		return VMM_ENOMEM;
+	vmm_vmem_bin_remove(arena->bins, from, bin);
+	if (bin != quanta) {
+		used = cut_front(arena, member, from, size);
 		from->base += size;
-		from->size = rest;
-		vmm_vmem_bin_add(arena->bins, from, rest >> arena->shift);
+		from->size -= size;
+		vmm_vmem_bin_add(arena->bins, from, bin - quanta);
 	} else {
 		arena->free_count--;
 	}
@@ -191,27 +229,20 @@ static int take_front(struct vmm_vmem *arena, struct vmm_vmem_region *from,
 	return VMM_OK;
 }
 
-/* Best fit without constraints: the way of most requests. */
+/* Best fit without constraints. */
 static int alloc_plain(struct vmm_vmem *arena, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
 	uint64_t quanta = ((size - 1) >> arena->shift) + 1;
-	struct vmm_vmem_region *from = NULL;
 	uint64_t bin = 0;
 
 	if (size == 0)
 		return VMM_EINVAL;
-	size = quanta << arena->shift;
 	if (VMM_LIKELY(quanta <= arena->bin_count))
 		bin = vmm_vmem_bin_from(arena->bins, quanta);
 	if (VMM_LIKELY(bin != 0))
-		from = arena->bins->head[bin - 1];
-	/* Rounding up to 2^64 gives 0: more than any span holds. */
-	else if (size != 0)
-		from = vmm_vmem_trees_best(arena, size);
-	if (VMM_UNLIKELY(from == NULL))
-		return VMM_ENOSPC;
-	return take_front(arena, from, size, bin, region_out);
+		return take_bin(arena, quanta, bin, region_out);
+	return take_trees(arena, quanta << arena->shift, region_out);
 }
 
 int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
@@ -329,6 +360,7 @@ int vmm_vmem_xalloc(struct vmm_vmem *arena,
 
 	region = take(arena, &cut, request->embed);
 	region->as.used.tags = request->tags;
+	region->tagged = 1;
 	for (unsigned i = 0; i < 2; i++)
 		region->as.used.guard[i] =
 			(uint32_t)(want.guard[i] >> arena->shift);

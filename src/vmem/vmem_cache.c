@@ -319,7 +319,7 @@ static VMM_NOINLINE int look_up(struct vmm_vmem_cache *cache, vmm_va_t base,
 	unlock(cache);
 	if (region == NULL)
 		return fetch(cache, size, region_out);
-	region->as.used.tags = (struct vmm_vmem_tags){0};
+	region->tagged = 0;
 	*region_out = region;
 	return VMM_OK;
 }
@@ -337,7 +337,7 @@ int vmm_vmem_cache_alloc_region(struct vmm_vmem_cache *cache, uint64_t size,
 		return look_up(cache, parked, size, region_out);
 	region = handle_of(parked);
 	set_parked(region, false);
-	region->as.used.tags = (struct vmm_vmem_tags){0};
+	region->tagged = 0;
 	*region_out = region;
 	return VMM_OK;
 }

@@ -184,7 +184,7 @@ static bool check_free(struct walk *walk, const struct vmm_vmem_region *region)
 
 static bool check_link(struct walk *walk, const struct vmm_vmem_region *region)
 {
-	if (region->zero != 0)
+	if (region->tagged > 1)
 		return false;
 	switch (region->state) {
 	case VMM_VMEM_SPAN:

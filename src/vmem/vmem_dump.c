@@ -45,8 +45,8 @@ static VMM_RARE void dump_used(
 		vmm_text_str(sink, above ? "  guard above " : "  guard below ");
 		vmm_text_size(sink, guard, 0);
 	}
-	if (has_tags(&region->as.used.tags))
-		dump_tags(sink, &region->as.used.tags);
+	if (has_tags(vmm_vmem_region_tags(region)))
+		dump_tags(sink, vmm_vmem_region_tags(region));
 }
 
 static VMM_RARE void dump_line(

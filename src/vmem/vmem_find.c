@@ -14,20 +14,22 @@ static struct vmm_vmem_region *used_floor(
 	return member != NULL ? vmm_vmem_used_seek(member, BEFORE) : NULL;
 }
 
-const struct vmm_vmem_region *vmm_vmem_find(
+struct vmm_vmem_region *vmm_vmem_find_floor(
 	const struct vmm_vmem *arena, vmm_va_t base)
 {
-	const struct vmm_vmem_region *region = NULL;
+	struct vmm_vmem_region *region = vmm_vmem_member_floor(arena, base);
 
-	if (arena->index != NULL)
-		region = vmm_vmem_index_find(arena, base);
-	if (VMM_LIKELY(region != NULL))
-		return region;
-	region = vmm_vmem_member_floor(arena, base);
 	if (region == NULL || region->state != VMM_VMEM_USED ||
 		vmm_vmem_region_base(region) != base)
 		return NULL;
 	return region;
+}
+
+const struct vmm_vmem_region *vmm_vmem_find(
+	const struct vmm_vmem *arena, vmm_va_t base)
+{
+	return arena->index != NULL ? vmm_vmem_index_find(arena, base)
+				    : vmm_vmem_find_floor(arena, base);
 }
 
 const struct vmm_vmem_region *vmm_vmem_find_containing(

@@ -39,8 +39,9 @@ static VMM_RARE struct vmm_vmem_region *replace_embedded(
  *   the one after            [used][ g ] -->  [    g    ]
  *   both              [ f ][used][ g ]   -->  [       f       ]
  */
-static inline void merge(struct vmm_vmem *arena, struct vmm_vmem_region *region,
-	struct vmm_vmem_region *before, struct vmm_vmem_region *after)
+static VMM_NOINLINE void merge(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
+	struct vmm_vmem_region *after)
 {
 	uint64_t size = region->size;
 
@@ -69,11 +70,58 @@ static inline void merge(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 	vmm_vmem_store_add(arena, region);
 }
 
+/* A free neighbour becomes part of a region, and its node spare. */
+static inline void absorb(struct vmm_vmem *arena, struct vmm_vmem_region *near)
+{
+	vmm_vmem_bin_remove(arena->bins, near, near->size >> arena->shift);
+	arena->free_count--;
+	vmm_vmem_node_put(arena, near);
+}
+
+/*
+ * The same if all that becomes one has a bin, which is most often: the node of
+ * the used region stays, whatever is free beside it.
+ */
+static inline bool merge_binned(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
+	struct vmm_vmem_region *after)
+{
+	bool low = before->state == VMM_VMEM_FREE;
+	bool high = after->state == VMM_VMEM_FREE;
+	uint64_t size = region->size;
+
+	if (low)
+		size += before->size;
+	if (high)
+		size += after->size;
+	if (size >> arena->shift > arena->bin_count || region->flags != 0)
+		return false;
+	if (low) {
+		region->base = before->base;
+		region->link[BEFORE] = before->link[BEFORE];
+		before->link[BEFORE]->link[AFTER] = region;
+		absorb(arena, before);
+	}
+	if (high) {
+		region->link[AFTER] = after->link[AFTER];
+		after->link[AFTER]->link[BEFORE] = region;
+		absorb(arena, after);
+	}
+	region->size = size;
+	region->state = VMM_VMEM_FREE;
+	arena->free_count++;
+	vmm_vmem_bin_add(arena->bins, region, size >> arena->shift);
+	return true;
+}
+
 void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	struct vmm_vmem_region *before = region->link[BEFORE];
+	struct vmm_vmem_region *after = region->link[AFTER];
 	struct vmm_vmem_region *member = before;
 	struct vmm_vmem_run *run = vmm_vmem_run_leave(arena, region);
+
+	VMM_ASSERT(before->link[AFTER] == region);
 
 	if (before->state == VMM_VMEM_FREE)
 		member = before->link[BEFORE];
@@ -84,7 +132,8 @@ void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 		arena->use_size[region->use] -= region->size;
 		arena->use_count[region->use]--;
 	}
-	merge(arena, region, before, region->link[AFTER]);
+	if (!merge_binned(arena, region, before, after))
+		merge(arena, region, before, after);
 	vmm_vmem_run_left(arena, run, member);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 }
@@ -103,11 +152,21 @@ int vmm_vmem_free_region(
 	return VMM_OK;
 }
 
+/* What was found is a used region of the arena; it may be parked. */
+static int free_found(
+	struct vmm_vmem *arena, const struct vmm_vmem_region *found)
+{
+	if (found == NULL || (found->flags & VMM_VMEM_IS_PARKED) != 0)
+		return VMM_ENOENT;
+	vmm_vmem_release(arena, found->link[BEFORE]->link[AFTER]);
+	return VMM_OK;
+}
+
 int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base)
 {
 	VMM_ASSERT(arena->quantum != 0);
 
-	return vmm_vmem_free_region(arena, vmm_vmem_find(arena, base));
+	return free_found(arena, vmm_vmem_find(arena, base));
 }
 
 int vmm_vmem_free_sized(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
@@ -119,5 +178,5 @@ int vmm_vmem_free_sized(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
 	if (region != NULL && vmm_vmem_region_size(region) !=
 				      vmm_align_up(size, arena->quantum))
 		return VMM_EINVAL;
-	return vmm_vmem_free_region(arena, region);
+	return free_found(arena, region);
 }

@@ -10,34 +10,43 @@
  * node from the index, in units of 16 bytes, and 6 more bits of the hash, so
  * that hardly any node is looked at in vain:
  *
- *      31                                  6 5        0
- *      +------------------------------------+----------+
- *      | (node - index) / 16, signed        | hash bits|     0: empty
- *      +------------------------------------+----------+
+ *      31                               7  6  5        0
+ *      +---------------------------------+---+----------+
+ *      | (node - index) / 16, signed     | 1 | hash bits|     0: empty
+ *      +---------------------------------+---+----------+
  *
- * Nodes further away than 512 MiB are not in the index.
+ * Two entries are compared at a time, each in a half of a word: the seven low
+ * bits of both have room for a carry. Nodes further away than 256 MiB are not
+ * in the index.
  */
 #include "core/bits.h"
 #include "vmem/vmem_check.h"
 
-enum { WAYS = 4, TAG_BITS = 6, TAG_MASK = (1 << TAG_BITS) - 1, UNIT = 16 };
+enum { WAYS = 4, TAG_BITS = 7, TAG_MASK = (1 << TAG_BITS) - 1, UNIT = 16 };
+
+_Static_assert(sizeof(union vmm_vmem_bucket) == WAYS * sizeof(uint32_t),
+	"a bucket's words are its entries");
+
+/* The same number in both halves of a word. */
+#define BOTH(x) ((uint64_t)(x)*UINT64_C(0x100000001))
 
 VMM_RARE void vmm_vmem_set_index(
 	struct vmm_vmem *arena, void *memory, size_t size)
 {
-	size_t count = size / (WAYS * sizeof(*arena->index));
+	size_t skip = (size_t)(-(uintptr_t)memory % UNIT);
+	size_t count = size < skip ? 0 : (size - skip) / sizeof(*arena->index);
 
 	VMM_ASSERT(arena->quantum != 0);
 	VMM_ASSERT(arena->used_count == 0);
-	VMM_ASSERT((uintptr_t)memory % sizeof(*arena->index) == 0);
+	VMM_ASSERT((uintptr_t)memory % sizeof(uint32_t) == 0);
 
 	arena->index = NULL;
 	if (memory == NULL || count < 2)
 		return;
-	arena->index = memory;
+	arena->index = (void *)((char *)memory + skip);
 	arena->index_shift = 64 - vmm_log2(count);
-	for (size_t i = 0; i < (size_t)WAYS << vmm_log2(count); i++)
-		arena->index[i] = 0;
+	for (size_t i = 0; i < (size_t)1 << vmm_log2(count); i++)
+		arena->index[i] = (union vmm_vmem_bucket){.pair = {0}};
 }
 
 /* Multiplicative hashing; the factor is 2^64 over the golden ratio. */
@@ -46,92 +55,107 @@ static uint64_t hash_of(const struct vmm_vmem *arena, vmm_va_t base)
 	return (base >> arena->shift) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static uint32_t *bucket_of(const struct vmm_vmem *arena, uint64_t hash)
-{
-	return &arena->index[(hash >> arena->index_shift) * WAYS];
-}
-
 /* The bits of the hash right below those that choose the bucket. */
 static uint32_t tag_of(const struct vmm_vmem *arena, uint64_t hash)
 {
-	return (uint32_t)(hash >> (arena->index_shift - TAG_BITS)) & TAG_MASK;
+	const unsigned shift = arena->index_shift - (TAG_BITS - 1);
+
+	return (uint32_t)((hash >> shift | 1u << (TAG_BITS - 1)) & TAG_MASK);
 }
 
 static struct vmm_vmem_region *node_of(
 	const struct vmm_vmem *arena, uint32_t entry)
 {
 	int64_t distance = (int64_t)((int32_t)entry >> TAG_BITS) * UNIT;
-	uintptr_t origin = (uintptr_t)arena->index & -(uintptr_t)UNIT;
 
-	return (struct vmm_vmem_region *)(origin + (uintptr_t)distance);
+	return (struct vmm_vmem_region *)((uintptr_t)arena->index +
+					  (uintptr_t)distance);
 }
 
 /* The entry of a node, 0 if it is out of reach. */
 static uint32_t entry_of(const struct vmm_vmem *arena,
 	const struct vmm_vmem_region *region, uint32_t tag)
 {
-	uintptr_t origin = (uintptr_t)arena->index & -(uintptr_t)UNIT;
-	uint32_t entry = (uint32_t)(((uintptr_t)region - origin) / UNIT)
-			 << TAG_BITS;
+	uintptr_t distance = (uintptr_t)region - (uintptr_t)arena->index;
+	uint32_t entry = (uint32_t)(distance / UNIT) << TAG_BITS;
 
 	return node_of(arena, entry) == region ? entry | tag : 0;
 }
 
-/* A bit for each entry of a bucket that has @tag. */
-static unsigned matches(const uint32_t *bucket, uint32_t tag)
+/*
+ * Four flags, one for each entry of a bucket, are in bits 0 and 32 for the
+ * first pair and in bits 1 and 33 for the second.
+ */
+static uint64_t flags_of(uint64_t first, uint64_t second, unsigned bit)
 {
-	unsigned found = 0;
+	const uint64_t mask = BOTH(1u << bit);
 
-	for (unsigned i = 0; i < WAYS; i++)
-		found |= (unsigned)((bucket[i] & TAG_MASK) == tag &&
-				    bucket[i] != 0)
-			 << i;
-	return found;
+	return (first & mask) >> bit | (second & mask) >> bit << 1;
+}
+
+static unsigned entry_at(uint64_t flags)
+{
+	unsigned bit = vmm_ctz(flags);
+
+	return (bit & 1) * 2 + bit / 32;
+}
+
+/* Flags of the entries that have @tag. */
+static uint64_t matches(const union vmm_vmem_bucket *bucket, uint32_t tag)
+{
+	const uint64_t low = BOTH(TAG_MASK);
+	const uint64_t both = BOTH(tag);
+
+	/* What differs from the tag carries into the bit above it. */
+	return flags_of(~(((bucket->pair[0] ^ both) & low) + low),
+		~(((bucket->pair[1] ^ both) & low) + low), TAG_BITS);
 }
 
 struct vmm_vmem_region *vmm_vmem_index_find(
 	const struct vmm_vmem *arena, vmm_va_t base)
 {
 	uint64_t hash = hash_of(arena, base);
-	const uint32_t *bucket = bucket_of(arena, hash);
-	unsigned found = matches(bucket, tag_of(arena, hash));
+	const union vmm_vmem_bucket *bucket =
+		&arena->index[hash >> arena->index_shift];
+	uint64_t found = matches(bucket, tag_of(arena, hash));
 
 	for (; found != 0; found &= found - 1) {
 		struct vmm_vmem_region *region =
-			node_of(arena, bucket[vmm_ctz(found)]);
+			node_of(arena, bucket->entry[entry_at(found)]);
 
 		VMM_ASSERT(region->state == VMM_VMEM_USED);
 		if (VMM_LIKELY(vmm_vmem_region_base(region) == base))
 			return region;
 	}
-	return NULL;
+	return vmm_vmem_find_floor(arena, base);
 }
 
-/* Without a branch: which place is empty is as good as random. */
 void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	uint64_t hash = hash_of(arena, vmm_vmem_region_base(region));
-	uint32_t *bucket = bucket_of(arena, hash);
+	uint64_t at = hash >> arena->index_shift;
+	union vmm_vmem_bucket *bucket = &arena->index[at];
 	uint32_t tag = tag_of(arena, hash);
 	uint32_t entry = entry_of(arena, region, tag);
-	unsigned to = tag % WAYS;
+	uint64_t empty =
+		flags_of(~bucket->pair[0], ~bucket->pair[1], TAG_BITS - 1);
+	unsigned to = VMM_LIKELY(empty != 0) ? entry_at(empty) : tag % WAYS;
 
+	region->as.used.place = 0;
 	if (VMM_UNLIKELY(entry == 0))
 		return;
-	for (unsigned i = 0; i < WAYS; i++)
-		to = bucket[i] == 0 ? i : to;
-	bucket[to] = entry;
+	bucket->entry[to] = entry;
+	region->as.used.place = (uint32_t)(at * WAYS + to);
 }
 
+/* Another region may have taken its place. */
 void vmm_vmem_index_drop(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
-	uint64_t hash = hash_of(arena, vmm_vmem_region_base(region));
-	uint32_t *bucket = bucket_of(arena, hash);
-	uint32_t entry = entry_of(arena, region, tag_of(arena, hash));
+	uint32_t place = region->as.used.place;
+	uint32_t *entry = &arena->index[place / WAYS].entry[place % WAYS];
 
-	for (unsigned i = 0; i < WAYS; i++)
-		bucket[i] = bucket[i] == entry ? 0 : bucket[i];
+	*entry = node_of(arena, *entry) == region ? 0 : *entry;
 }
 
 VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
@@ -144,20 +168,22 @@ VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 		return false;
 	count = (size_t)WAYS << (64 - arena->index_shift);
 	for (size_t i = 0; i < count; i++) {
+		uint32_t entry = arena->index[i / WAYS].entry[i % WAYS];
 		const struct vmm_vmem_region *region;
 		uint64_t hash;
 
-		if (arena->index[i] == 0)
+		if (entry == 0)
 			continue;
 		/* A look at the node is safe as long as entries are right. */
-		region = node_of(arena, arena->index[i]);
+		region = node_of(arena, entry);
 		if (region->state != VMM_VMEM_USED ||
 			region->as.used.arena != arena ||
-			region->link[BEFORE]->link[AFTER] != region)
+			region->link[BEFORE]->link[AFTER] != region ||
+			region->as.used.place != i)
 			return false;
 		hash = hash_of(arena, vmm_vmem_region_base(region));
 		if (hash >> arena->index_shift != i / WAYS ||
-			(arena->index[i] & TAG_MASK) != tag_of(arena, hash))
+			(entry & TAG_MASK) != tag_of(arena, hash))
 			return false;
 	}
 	return true;

@@ -232,9 +232,15 @@ void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region);
 int vmm_vmem_request_room(const struct vmm_vmem *arena,
 	const struct vmm_vmem_request *request, uint64_t *size_out);
 
-/* vmem_index.c: the index of places; nothing happens if there is none. */
+/* vmem_find.c */
 
-/* The used region whose place is @base, if the index knows it. */
+/* The used region whose place is @base by the used tree, or NULL. */
+struct vmm_vmem_region *vmm_vmem_find_floor(
+	const struct vmm_vmem *arena, vmm_va_t base);
+
+/* vmem_index.c: the index of places, if there is one */
+
+/* The used region whose place is @base, in the index or not, or NULL. */
 struct vmm_vmem_region *vmm_vmem_index_find(
 	const struct vmm_vmem *arena, vmm_va_t base);
 void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);

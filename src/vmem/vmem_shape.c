@@ -78,7 +78,7 @@ static void give(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 		near->base = at;
 		near->size = size;
 		near->flags = region->flags & VMM_VMEM_IS_HELD;
-		near->zero = 0;
+		near->tagged = 0;
 		vmm_vmem_chain_add(
 			dir == AFTER ? region : region->link[BEFORE], near);
 		vmm_vmem_store_add(arena, near);
@@ -326,4 +326,5 @@ void vmm_vmem_region_set_tags(struct vmm_vmem *arena,
 	VMM_ASSERT(region != NULL);
 
 	region->as.used.tags = *tags;
+	region->tagged = 1;
 }

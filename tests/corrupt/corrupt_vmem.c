@@ -26,7 +26,7 @@ static void break_range(struct vmm_vmem_region *region)
 	region->size = UINT64_MAX - PAGE + 1;
 	expect_corrupt();
 	build();
-	region->zero = 1;
+	region->tagged = 2;
 	expect_corrupt();
 }
 

@@ -173,7 +173,7 @@ TEST(corrupt_vmem_lie_free_neighbours)
 	vmm_vmem_store_resize(&arena, low, 0, 4 * PAGE);
 	high = vmm_vmem_node_get(&arena);
 	high->flags = 0;
-	high->zero = 0;
+	high->tagged = 0;
 	high->base = 4 * PAGE;
 	high->size = 4 * PAGE;
 	vmm_vmem_chain_add(low, high);
