@@ -24,6 +24,9 @@
 
 enum { WAYS = 4, TAG_BITS = 7, TAG_MASK = (1 << TAG_BITS) - 1, UNIT = 16 };
 
+/* Buckets: more than there can be nodes within reach, and places of 32 bits. */
+#define COUNT_MAX ((size_t)1 << 28)
+
 _Static_assert(sizeof(union vmm_vmem_bucket) == WAYS * sizeof(uint32_t),
 	"a bucket's words are its entries");
 
@@ -43,6 +46,8 @@ VMM_RARE void vmm_vmem_set_index(
 	arena->index = NULL;
 	if (memory == NULL || count < 2)
 		return;
+	if (count > COUNT_MAX)
+		count = COUNT_MAX;
 	arena->index = (void *)((char *)memory + skip);
 	arena->index_shift = 64 - vmm_log2(count);
 	for (size_t i = 0; i < (size_t)1 << vmm_log2(count); i++)
