@@ -66,7 +66,8 @@ static void relink(struct vmm_rb_tree *tree, struct vmm_rb_node *parent,
 }
 
 /*
- * Let @top sink to side @dir; its other child comes up. Colours stay.
+ * Let @top sink to side @dir; its other child comes up. The two exchange their
+ * colours, so that their places keep theirs: all repairs want it so.
  *
  *        top                up
  *       /   \              /  \
@@ -74,20 +75,20 @@ static void relink(struct vmm_rb_tree *tree, struct vmm_rb_node *parent,
  *           /  \        /   \
  *          y    z      x     y
  */
-static void rotate(struct vmm_rb_tree *tree, struct vmm_rb_node *top,
-	unsigned dir, vmm_rb_update_fn *update)
+static VMM_NOINLINE void rotate(struct vmm_rb_tree *tree,
+	struct vmm_rb_node *top, unsigned dir, vmm_rb_update_fn *update)
 {
 	struct vmm_rb_node *up = top->child[!dir];
 	struct vmm_rb_node *inner = up->child[dir];
-	struct vmm_rb_node *parent = vmm_rb_parent(top);
+	uintptr_t color = up->parent_color & RED;
 
+	relink(tree, vmm_rb_parent(top), top, up);
 	top->child[!dir] = inner;
 	if (inner != NULL)
 		set_parent(inner, top);
 	up->child[dir] = top;
-	set_parent(up, parent);
-	relink(tree, parent, top, up);
-	set_parent(top, up);
+	up->parent_color = top->parent_color;
+	top->parent_color = (uintptr_t)up | color;
 	/* The subtree holds the same nodes, so nothing changes above it. */
 	if (update != NULL) {
 		update(top);
@@ -153,10 +154,8 @@ static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
 		 *      \            /
 		 *       n          p
 		 */
-		if (side_of(parent, node) != side) {
+		if (side_of(parent, node) != side)
 			rotate(tree, parent, side, update);
-			parent = node;
-		}
 		/*
 		 * N is an outer grandchild: one rotation, and all is well.
 		 *
@@ -166,8 +165,6 @@ static void insert_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *node,
 		 *    /                   \
 		 *   n                     U
 		 */
-		set_black(parent);
-		set_red(grand);
 		rotate(tree, grand, !side, update);
 		break;
 	}
@@ -245,8 +242,6 @@ static struct vmm_rb_node *settle_sibling(struct vmm_rb_tree *tree,
 	 *     C   D       N   C
 	 */
 	if (vmm_rb_is_red(sibling)) {
-		set_black(sibling);
-		set_red(parent);
 		rotate(tree, parent, side, update);
 		sibling = parent->child[!side];
 	}
@@ -263,8 +258,6 @@ static struct vmm_rb_node *settle_sibling(struct vmm_rb_tree *tree,
 	 */
 	if (!vmm_rb_is_red(sibling->child[!side]) &&
 		vmm_rb_is_red(sibling->child[side])) {
-		set_black(sibling->child[side]);
-		set_red(sibling);
 		rotate(tree, sibling, !side, update);
 		sibling = parent->child[!side];
 	}
@@ -295,9 +288,6 @@ static void erase_fixup(struct vmm_rb_tree *tree, struct vmm_rb_node *parent,
 		 *    (c)  d       N  (c)
 		 */
 		if (vmm_rb_is_red(sibling->child[!side])) {
-			if (vmm_rb_is_red(parent))
-				set_red(sibling);
-			set_black(parent);
 			set_black(sibling->child[!side]);
 			rotate(tree, parent, side, update);
 			return;
