@@ -25,6 +25,12 @@ static struct vmm_vmem_region *behind(
 	return region;
 }
 
+/* Is @base at @addr or beyond it? */
+static bool is_ahead(vmm_va_t base, vmm_va_t addr, unsigned dir)
+{
+	return dir == AFTER ? base >= addr : base <= addr;
+}
+
 /* From @member on, in its run, the first gap of @size whose base is ahead. */
 static struct vmm_vmem_region *run_scan(struct vmm_vmem_region *member,
 	vmm_va_t addr, unsigned dir, uint64_t size)
@@ -34,8 +40,7 @@ static struct vmm_vmem_region *run_scan(struct vmm_vmem_region *member,
 	do {
 		struct vmm_vmem_region *region = behind(member, size);
 
-		if (region != NULL && (dir == AFTER ? region->base >= addr
-						    : region->base <= addr))
+		if (region != NULL && is_ahead(region->base, addr, dir))
 			return region;
 		member = vmm_vmem_member_step(member, dir);
 	} while (member->state != VMM_VMEM_HEAD && member->as.used.run == run);
@@ -47,19 +52,21 @@ static struct vmm_vmem_region *gap_from(const struct vmm_vmem *arena,
 	struct vmm_vmem_region *member, vmm_va_t addr, unsigned dir,
 	uint64_t size)
 {
-	struct vmm_vmem_region *region;
-	const struct vmm_vmem_run *run;
+	while (member->state != VMM_VMEM_HEAD) {
+		struct vmm_vmem_region *region =
+			run_scan(member, addr, dir, size);
+		const struct vmm_vmem_run *run;
 
-	if (member->state == VMM_VMEM_HEAD)
-		return NULL;
-	region = run_scan(member, addr, dir, size);
-	if (region != NULL)
-		return region;
-	run = vmm_vmem_run_seek(
-		member->as.used.run, dir, vmm_vmem_bin_of(arena, size));
-	if (run == NULL)
-		return NULL;
-	return run_scan(vmm_vmem_run_end(run, !dir), addr, dir, size);
+		if (region != NULL)
+			return region;
+		/* The second turn finds one, in the run that has it. */
+		run = vmm_vmem_run_seek(
+			member->as.used.run, dir, vmm_vmem_bin_of(arena, size));
+		if (run == NULL)
+			return NULL;
+		member = vmm_vmem_run_end(run, !dir);
+	}
+	return NULL;
 }
 
 /* The nearest binned region of at least @size whose base is ahead of @addr. */
@@ -88,8 +95,8 @@ struct stream {
 	struct vmm_vmem_region *tree;
 };
 
-static void stream_start(const struct vmm_vmem *arena, struct stream *stream,
-	vmm_va_t addr, unsigned dir, uint64_t size)
+static VMM_NOINLINE void stream_start(const struct vmm_vmem *arena,
+	struct stream *stream, vmm_va_t addr, unsigned dir, uint64_t size)
 {
 	stream->size = size;
 	stream->gap = gap_seek(arena, addr, dir, size);
@@ -114,7 +121,7 @@ static struct vmm_vmem_region *stream_next(
 }
 
 /* The place in @region that is nearest to @from in direction @dir. */
-static bool try_region(const struct vmm_vmem_want *want,
+static VMM_NOINLINE bool try_region(const struct vmm_vmem_want *want,
 	struct vmm_vmem_region *region, vmm_va_t from, unsigned dir,
 	struct vmm_vmem_cut *cut)
 {
@@ -200,11 +207,11 @@ static inline bool may_fit(
 
 /* In ascending bins, the first whose head has a place; count down *@left. */
 static bool best_binned(const struct vmm_vmem *arena,
-	const struct vmm_vmem_want *want, unsigned *left,
+	const struct vmm_vmem_want *want, uint64_t size, unsigned *left,
 	struct vmm_vmem_cut *cut)
 {
 	const struct vmm_vmem_bins *bins = arena->bins;
-	uint64_t bin = vmm_vmem_bin_of(arena, want->total);
+	uint64_t bin = vmm_vmem_bin_of(arena, size);
 	uint64_t word = (bin - 1) / 64;
 	uint64_t bits;
 
@@ -231,24 +238,34 @@ static bool best_binned(const struct vmm_vmem *arena,
 	return false;
 }
 
-/* The smallest that fits, of those that are tried. */
-static bool best_fit(const struct vmm_vmem *arena,
-	const struct vmm_vmem_want *want, struct vmm_vmem_cut *cut)
+/* Of @left regions of at least @size, the smallest in which there is a place.
+   A step in the tree counts for as many as it costs. */
+static VMM_NOINLINE bool best_of(const struct vmm_vmem *arena,
+	const struct vmm_vmem_want *want, uint64_t size, unsigned left,
+	struct vmm_vmem_cut *cut)
 {
 	struct vmm_vmem_region *from;
-	unsigned left = VMM_VMEM_PROBES;
 
-	if (best_binned(arena, want, &left, cut))
+	if (best_binned(arena, want, size, &left, cut))
 		return true;
-	/* A step in the tree counts for as many as it costs. */
-	from = vmm_vmem_trees_best(arena, want->total);
-	for (; from != NULL && left >= 4; left -= 4) {
+	if (left == 0)
+		return false;
+	from = vmm_vmem_trees_best(arena, size);
+	for (; from != NULL && left > 0; left -= left > 4 ? 4 : left) {
 		if (may_fit(want, from) && try_best(want, from, cut))
 			return true;
 		from = vmm_vmem_trees_larger(from);
 	}
-	from = vmm_vmem_store_best(arena, want->certain);
-	return from != NULL && try_best(want, from, cut);
+	return false;
+}
+
+/* The smallest that fits, of those that are tried; or one that fits for
+   certain. */
+static bool best_fit(const struct vmm_vmem *arena,
+	const struct vmm_vmem_want *want, struct vmm_vmem_cut *cut)
+{
+	return best_of(arena, want, want->total, VMM_VMEM_PROBES, cut) ||
+	       best_of(arena, want, want->certain, 1, cut);
 }
 
 /*
