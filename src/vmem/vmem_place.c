@@ -23,6 +23,12 @@ static bool add_up(uint64_t *sum, uint64_t more)
 	return *sum >= more;
 }
 
+/* The sum, if it is below 2^64. */
+static uint64_t sum_or_max(uint64_t a, uint64_t b)
+{
+	return add_up(&a, b) ? a : UINT64_MAX;
+}
+
 /* Is there any address at which the body does not cross a boundary? */
 static bool boundary_ok(const struct vmm_vmem_want *want)
 {
@@ -40,8 +46,9 @@ static int want_shape(struct vmm_vmem_want *want, const struct vmm_vmem *arena,
 {
 	const uint64_t quantum = arena->quantum;
 
-	if ((request->align != 0 && !vmm_is_pow2(request->align)) ||
-		(request->nocross != 0 && !vmm_is_pow2(request->nocross)))
+	/* Powers of two, or 0. */
+	if ((request->align & (request->align - 1)) != 0 ||
+		(request->nocross & (request->nocross - 1)) != 0)
 		return VMM_EINVAL;
 	want->align = request->align > quantum ? request->align : quantum;
 	want->phase = request->phase;
@@ -75,14 +82,11 @@ int vmm_vmem_want_init(struct vmm_vmem_want *want, const struct vmm_vmem *arena,
 	if (!add_up(&want->total, want->guard[0]) ||
 		!add_up(&want->total, want->guard[1]))
 		return VMM_ENOSPC;
-	want->certain = want->total;
-	fits = add_up(&want->certain, want->align - arena->quantum);
+	want->certain = sum_or_max(want->total, want->align - arena->quantum);
 	/* Up to the boundary, and from there to the next aligned address. */
 	if (want->nocross != 0)
-		fits = add_up(&want->certain, want->size) &&
-		       add_up(&want->certain, want->align) && fits;
-	if (!fits)
-		want->certain = UINT64_MAX;
+		want->certain = sum_or_max(
+			sum_or_max(want->certain, want->size), want->align);
 	return VMM_OK;
 }
 
@@ -92,59 +96,39 @@ static bool crosses(const struct vmm_vmem_want *want, vmm_va_t body)
 	       (body ^ (body + (want->size - 1))) >= want->nocross;
 }
 
-/* The lowest body in [low, high] that is in phase. */
-static bool lowest_body(const struct vmm_vmem_want *want, vmm_va_t low,
-	vmm_va_t high, vmm_va_t *body)
+/* The lowest body in [low, high] that is in phase and crosses no boundary. */
+static bool lowest(const struct vmm_vmem_want *want, uint64_t phase,
+	vmm_va_t low, vmm_va_t high, vmm_va_t *body)
 {
-	*body = low + ((want->phase - low) & (want->align - 1));
-	return *body >= low && *body <= high;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		*body = low + ((phase - low) & (want->align - 1));
+		if (*body < low || *body > high)
+			return false;
+		if (!crosses(want, *body))
+			return true;
+		/* On at the boundary: it lies in the body, so is not 2^64. */
+		low = (*body | (want->nocross - 1)) + 1;
+	}
+	return false;
 }
 
-static bool highest_body(const struct vmm_vmem_want *want, vmm_va_t low,
-	vmm_va_t high, vmm_va_t *body)
+/*
+ * The body as one sees it who counts addresses from 2^64 down: its first byte
+ * is the last one. Multiples of powers of two are such there too, so that the
+ * highest body is the lowest one in the mirror. Twice, and all is as it was.
+ */
+static vmm_va_t mirror(const struct vmm_vmem_want *want, vmm_va_t body)
 {
-	*body = high - ((high - want->phase) & (want->align - 1));
-	return *body <= high && *body >= low;
-}
-
-static bool place_up(const struct vmm_vmem_want *want, vmm_va_t low,
-	vmm_va_t high, vmm_va_t *body)
-{
-	if (!lowest_body(want, low, high, body))
-		return false;
-	if (!crosses(want, *body))
-		return true;
-	/* Go on at the boundary, which lies in the body and so is not 2^64. */
-	low = (*body | (want->nocross - 1)) + 1;
-	return low <= high && lowest_body(want, low, high, body) &&
-	       !crosses(want, *body);
-}
-
-static bool place_down(const struct vmm_vmem_want *want, vmm_va_t low,
-	vmm_va_t high, vmm_va_t *body)
-{
-	vmm_va_t boundary;
-
-	if (!highest_body(want, low, high, body))
-		return false;
-	if (!crosses(want, *body))
-		return true;
-	/* End right below the boundary. */
-	boundary = vmm_align_down(*body + (want->size - 1), want->nocross);
-	if (boundary < want->size)
-		return false;
-	high = boundary - want->size;
-	return low <= high && highest_body(want, low, high, body) &&
-	       !crosses(want, *body);
+	return -(body + want->size);
 }
 
 bool vmm_vmem_place(const struct vmm_vmem_want *want, vmm_va_t first,
 	vmm_va_t last, unsigned dir, vmm_va_t *base_out)
 {
+	uint64_t phase = want->phase;
 	vmm_va_t low;
 	vmm_va_t high;
 	vmm_va_t body;
-	bool found;
 
 	first = first > want->min ? first : want->min;
 	last = last < want->max ? last : want->max;
@@ -152,9 +136,17 @@ bool vmm_vmem_place(const struct vmm_vmem_want *want, vmm_va_t first,
 		return false;
 	low = first + want->guard[0];
 	high = last - (want->size + want->guard[1] - 1);
-	found = dir == AFTER ? place_up(want, low, high, &body)
-			     : place_down(want, low, high, &body);
-	if (found)
-		*base_out = body - want->guard[0];
-	return found;
+	if (dir == BEFORE) {
+		vmm_va_t most = mirror(want, low);
+
+		phase = mirror(want, phase);
+		low = mirror(want, high);
+		high = most;
+	}
+	if (!lowest(want, phase, low, high, &body))
+		return false;
+	if (dir == BEFORE)
+		body = mirror(want, body);
+	*base_out = body - want->guard[0];
+	return true;
 }
