@@ -76,15 +76,19 @@ static bool check_tile(struct walk *walk, const struct vmm_vmem_region *region)
 	return ((region->flags ^ marker->flags) & VMM_VMEM_IS_HELD) == 0;
 }
 
-/* I6: has the run before come to its end? Go to the one that follows. */
+/* I6: has the run that we are in come to its end? */
+static VMM_NOINLINE bool check_run_end(const struct walk *walk)
+{
+	return walk->left == 0 && walk->used_left == 0 &&
+	       (walk->in == NULL || walk->in->taken == walk->taken);
+}
+
+/* I6: go to the run that follows. */
 static bool enter_run(struct walk *walk)
 {
 	const struct vmm_vmem_run *run;
 
-	if (walk->left != 0 || walk->used_left != 0 || walk->run == NULL)
-		return false;
-	if (walk->in != NULL && walk->arena->by_address &&
-		walk->in->taken != walk->taken)
+	if (!check_run_end(walk) || walk->run == NULL)
 		return false;
 	run = vmm_vmem_of_run(walk->run);
 	walk->run = vmm_rb_next(walk->run);
@@ -102,7 +106,7 @@ static uint64_t gap_behind(
 {
 	const struct vmm_vmem_region *next = member->link[AFTER];
 
-	if (!vmm_vmem_is_region(next) || next->state != VMM_VMEM_FREE ||
+	if (next->state != VMM_VMEM_FREE ||
 		(next->flags & VMM_VMEM_IS_HELD) != 0)
 		return 0;
 	return vmm_vmem_bin_of(arena, next->size);
@@ -113,7 +117,7 @@ static bool check_slot(struct walk *walk, const struct vmm_vmem_region *member)
 	uint32_t bit;
 
 	if (!walk->arena->by_address)
-		return walk->in->taken == 0;
+		return true;
 	if (member->slot >= VMM_VMEM_RUN_MAX)
 		return false;
 	bit = UINT32_C(1) << member->slot;
@@ -184,19 +188,18 @@ static bool check_free(struct walk *walk, const struct vmm_vmem_region *region)
 
 static bool check_link(struct walk *walk, const struct vmm_vmem_region *region)
 {
+	bool used = region->state == VMM_VMEM_USED;
+
 	if (region->tagged > 1)
 		return false;
-	switch (region->state) {
-	case VMM_VMEM_SPAN:
+	if (region->state == VMM_VMEM_SPAN)
 		return check_marker(walk, region) && check_member(walk, region);
-	case VMM_VMEM_USED:
-		return check_tile(walk, region) && check_used(walk, region) &&
-		       check_member(walk, region);
-	case VMM_VMEM_FREE:
-		return check_tile(walk, region) && check_free(walk, region);
-	default:
+	if (!used && region->state != VMM_VMEM_FREE)
 		return false;
-	}
+	if (!check_tile(walk, region))
+		return false;
+	return used ? check_used(walk, region) && check_member(walk, region)
+		    : check_free(walk, region);
 }
 
 /* I8, and that every cursor is at its end. */
@@ -206,16 +209,12 @@ static bool check_end(const struct walk *walk)
 
 	if (walk->marker != NULL && walk->tiled != walk->marker->size)
 		return false;
-	if (walk->in != NULL && arena->by_address &&
-		walk->in->taken != walk->taken)
-		return false;
 	for (unsigned use = VMM_VMEM_COMMITTED; use < VMM_VMEM_USE_COUNT; use++)
 		if (walk->use_size[use] != arena->use_size[use] ||
 			walk->use_count[use] != arena->use_count[use])
 			return false;
-	return walk->left == 0 && walk->used_left == 0 && walk->run == NULL &&
-	       walk->free == NULL && walk->span == NULL &&
-	       walk->used == arena->used_count &&
+	return check_run_end(walk) && walk->run == NULL && walk->free == NULL &&
+	       walk->span == NULL && walk->used == arena->used_count &&
 	       walk->embedded == arena->embedded_count &&
 	       walk->size == arena->size && walk->used_size == arena->used_size;
 }
@@ -232,17 +231,17 @@ static bool check_chain(const struct vmm_vmem *arena)
 	const struct vmm_vmem_region *region = &arena->head;
 	size_t left = arena->span_count + arena->used_count + arena->free_count;
 
-	for (;;) {
+	do {
 		const struct vmm_vmem_region *next = region->link[AFTER];
 
+		/* What follows may be looked at, too, when a region is. */
 		if (!vmm_vmem_is_region(next) || next->link[BEFORE] != region)
 			return false;
-		region = next;
-		if (region == &arena->head)
-			break;
-		if (left-- == 0 || !check_link(&walk, region))
+		if (region != &arena->head &&
+			(left-- == 0 || !check_link(&walk, region)))
 			return false;
-	}
+		region = next;
+	} while (region != &arena->head);
 	return left == 0 && check_end(&walk) &&
 	       vmm_vmem_check_bins(arena, walk.binned);
 }
@@ -307,23 +306,20 @@ static bool check_counts(const struct vmm_vmem *arena)
 	return left == 0;
 }
 
+static bool check_arena(const struct vmm_vmem *arena)
+{
+	return arena->head.state == VMM_VMEM_HEAD && arena->shift <= 63 &&
+	       arena->quantum == UINT64_C(1) << arena->shift &&
+	       check_counts(arena) && check_nodes(arena) &&
+	       !vmm_rb_check(&arena->used, arena->run_count) &&
+	       !vmm_rb_check(&arena->free_by_base, arena->tree_count) &&
+	       !vmm_rb_check(&arena->free_by_size, arena->tree_count) &&
+	       !vmm_rb_check(&arena->spans, arena->span_count) &&
+	       check_chain(arena) && vmm_vmem_check_trees(arena) &&
+	       vmm_vmem_index_ok(arena);
+}
+
 int vmm_vmem_check(const struct vmm_vmem *arena)
 {
-	if (!vmm_is_pow2(arena->quantum) ||
-		arena->head.state != VMM_VMEM_HEAD || arena->shift > 63 ||
-		arena->quantum != UINT64_C(1) << arena->shift)
-		return VMM_ECORRUPT;
-	if (!check_counts(arena) || !check_nodes(arena))
-		return VMM_ECORRUPT;
-	if (vmm_rb_check(&arena->used, arena->run_count) != VMM_OK ||
-		vmm_rb_check(&arena->free_by_base, arena->tree_count) !=
-			VMM_OK ||
-		vmm_rb_check(&arena->free_by_size, arena->tree_count) !=
-			VMM_OK ||
-		vmm_rb_check(&arena->spans, arena->span_count) != VMM_OK)
-		return VMM_ECORRUPT;
-	if (!check_chain(arena) || !vmm_vmem_check_trees(arena) ||
-		!vmm_vmem_index_ok(arena))
-		return VMM_ECORRUPT;
-	return VMM_OK;
+	return check_arena(arena) ? VMM_OK : VMM_ECORRUPT;
 }
