@@ -49,9 +49,20 @@ VMM_RARE void vmm_vmem_set_index(
 	if (count > COUNT_MAX)
 		count = COUNT_MAX;
 	arena->index = (void *)((char *)memory + skip);
-	arena->index_shift = 64 - vmm_log2(count);
-	for (size_t i = 0; i < (size_t)1 << vmm_log2(count); i++)
+	/* As many buckets as the largest power of two that there is room for. */
+	for (arena->index_shift = 64; count > 1; count /= 2)
+		arena->index_shift--;
+	count = (size_t)1 << (64 - arena->index_shift);
+	for (size_t i = 0; i < count; i++)
 		arena->index[i] = (union vmm_vmem_bucket){.pair = {0}};
+}
+
+/* vmm_vmem_region_base() of a region that is known to be used. */
+static vmm_va_t place_of(
+	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
+{
+	return region->base +
+	       ((uint64_t)region->as.used.guard[0] << arena->shift);
 }
 
 /* Multiplicative hashing; the factor is 2^64 over the golden ratio. */
@@ -129,7 +140,7 @@ struct vmm_vmem_region *vmm_vmem_index_find(
 			node_of(arena, bucket->entry[entry_at(found)]);
 
 		VMM_ASSERT(region->state == VMM_VMEM_USED);
-		if (VMM_LIKELY(vmm_vmem_region_base(region) == base))
+		if (VMM_LIKELY(place_of(arena, region) == base))
 			return region;
 	}
 	return vmm_vmem_find_floor(arena, base);
@@ -137,7 +148,7 @@ struct vmm_vmem_region *vmm_vmem_index_find(
 
 void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
-	uint64_t hash = hash_of(arena, vmm_vmem_region_base(region));
+	uint64_t hash = hash_of(arena, place_of(arena, region));
 	uint64_t at = hash >> arena->index_shift;
 	union vmm_vmem_bucket *bucket = &arena->index[at];
 	uint32_t tag = tag_of(arena, hash);
@@ -186,7 +197,7 @@ VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 			region->link[BEFORE]->link[AFTER] != region ||
 			region->as.used.place != i)
 			return false;
-		hash = hash_of(arena, vmm_vmem_region_base(region));
+		hash = hash_of(arena, place_of(arena, region));
 		if (hash >> arena->index_shift != i / WAYS ||
 			(entry & TAG_MASK) != tag_of(arena, hash))
 			return false;
