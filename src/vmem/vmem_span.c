@@ -6,7 +6,7 @@
 #include "vmem/vmem_runs.h"
 #include "vmem/vmem_store.h"
 
-struct vmm_vmem_region *vmm_vmem_span_floor(
+VMM_NOINLINE struct vmm_vmem_region *vmm_vmem_span_floor(
 	const struct vmm_vmem *arena, vmm_va_t addr)
 {
 	const struct vmm_rb_node *node = arena->spans.root;
@@ -54,13 +54,32 @@ VMM_RARE int vmm_vmem_span_test(const struct vmm_vmem *arena, vmm_va_t base,
 	return VMM_OK;
 }
 
+/* Chain a new node with a range behind @at. */
+static VMM_RARE VMM_NOINLINE struct vmm_vmem_region *node_new(
+	struct vmm_vmem *arena, struct vmm_vmem_region *at, uint8_t held,
+	vmm_va_t base, uint64_t size)
+{
+	struct vmm_vmem_region *node = vmm_vmem_node_get(arena);
+
+	*node = (struct vmm_vmem_region){
+		.flags = held, .base = base, .size = size};
+	vmm_vmem_chain_add(at, node);
+	return node;
+}
+
+static VMM_RARE VMM_NOINLINE void node_drop(
+	struct vmm_vmem *arena, struct vmm_vmem_region *node)
+{
+	vmm_vmem_chain_remove(node);
+	vmm_vmem_node_put(arena, node);
+}
+
 VMM_RARE struct vmm_vmem_region *vmm_vmem_span_new(
 	struct vmm_vmem *arena, vmm_va_t base, uint64_t size, unsigned flags)
 {
 	struct vmm_vmem_region *last = vmm_vmem_member_floor(arena, base);
-	struct vmm_vmem_region *marker = vmm_vmem_node_get(arena);
-	struct vmm_vmem_region *region = vmm_vmem_node_get(arena);
 	struct vmm_vmem_region *at = &arena->head;
+	struct vmm_vmem_region *marker;
 	uint8_t held = flags & VMM_VMEM_FIXED_ONLY ? VMM_VMEM_IS_HELD : 0;
 
 	/* The chain goes on behind the last region of the span below. */
@@ -69,15 +88,9 @@ VMM_RARE struct vmm_vmem_region *vmm_vmem_span_new(
 		if (at->state != VMM_VMEM_FREE)
 			at = last;
 	}
-	*marker = (struct vmm_vmem_region){.state = VMM_VMEM_SPAN,
-		.flags = held,
-		.base = base,
-		.size = size};
-	*region = (struct vmm_vmem_region){
-		.flags = held, .base = base, .size = size};
-	vmm_vmem_chain_add(at, marker);
-	vmm_vmem_chain_add(marker, region);
-	vmm_vmem_store_add(arena, region);
+	marker = node_new(arena, at, held, base, size);
+	marker->state = VMM_VMEM_SPAN;
+	vmm_vmem_store_add(arena, node_new(arena, marker, held, base, size));
 	vmm_vmem_run_marker_join(arena, last, marker);
 	tree_insert(arena, marker);
 	arena->span_count++;
@@ -122,13 +135,11 @@ VMM_RARE void vmm_vmem_span_delete(
 
 	run = vmm_vmem_run_marker_leave(arena, marker);
 	vmm_vmem_store_remove(arena, region);
-	vmm_vmem_chain_remove(region);
-	vmm_vmem_node_put(arena, region);
+	node_drop(arena, region);
 	vmm_rb_erase(&arena->spans, &marker->as.span.rb);
-	vmm_vmem_chain_remove(marker);
 	arena->span_count--;
 	arena->size -= marker->size;
-	vmm_vmem_node_put(arena, marker);
+	node_drop(arena, marker);
 	if (run->count < VMM_VMEM_RUN_FEW)
 		vmm_vmem_run_thin(arena, run);
 }
