@@ -34,7 +34,10 @@ VMM_RARE int vmm_vmem_import(struct vmm_vmem *arena, struct vmm_vmem *parent,
 	/* Only a span that was added by hand can be in the way. */
 	err = vmm_vmem_span_test(arena, base, size, 0);
 	if (err) {
-		vmm_vmem_release(parent, vmm_vmem_open(parent, region));
+		int undone = vmm_vmem_free_region(parent, region);
+
+		VMM_ASSERT(undone == VMM_OK);
+		(void)undone;
 		return err;
 	}
 	marker = vmm_vmem_span_new(arena, base, size, 0);
@@ -109,18 +112,13 @@ VMM_RARE int vmm_vmem_alloc_import(struct vmm_vmem *arena,
 }
 
 VMM_RARE int vmm_vmem_free_release(
-	struct vmm_vmem *arena, const struct vmm_vmem_region *handle)
+	struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
-	struct vmm_vmem_region *region = vmm_vmem_open(arena, handle);
-	vmm_va_t base;
+	vmm_va_t base = region != NULL ? region->base : 0;
+	int err = vmm_vmem_free_region(arena, region);
 
-	VMM_ASSERT(arena->quantum != 0);
-
-	if (region == NULL)
-		return VMM_ENOENT;
-	base = region->base;
-	vmm_vmem_release(arena, region);
-	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	if (err)
+		return err;
 	/* Still in use or not imported: then there is nothing to give back. */
 	(void)give_back(arena, vmm_vmem_span_floor(arena, base));
 	return VMM_OK;
