@@ -58,7 +58,6 @@
  *    arena: only requests by address ask for them, and keeping them takes as
  *    long as all the rest of a call.
  */
-#include "core/bits.h"
 #include "vmem/vmem_runs.h"
 #include "vmem/vmem_store.h"
 
@@ -67,8 +66,9 @@ VMM_RARE void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum)
 	VMM_ASSERT(arena != NULL);
 	VMM_ASSERT(vmm_is_pow2(quantum));
 
-	*arena = (struct vmm_vmem){
-		.quantum = quantum, .shift = vmm_log2(quantum)};
+	*arena = (struct vmm_vmem){.quantum = quantum};
+	while (quantum >> arena->shift != 1)
+		arena->shift++;
 	arena->head.state = VMM_VMEM_HEAD;
 	arena->head.link[BEFORE] = &arena->head;
 	arena->head.link[AFTER] = &arena->head;
@@ -111,10 +111,11 @@ VMM_RARE int vmm_vmem_fini(struct vmm_vmem *arena)
 	return VMM_OK;
 }
 
-/* 2^64, which a sum over the whole address space may reach, is stored as 0. */
+/* 2^64, which a sum over the whole address space may reach, is stored as 0: one
+   less stands for it. */
 static uint64_t sum(uint64_t value, size_t terms)
 {
-	return value == 0 && terms != 0 ? UINT64_MAX : value;
+	return value - (value == 0 && terms != 0);
 }
 
 VMM_RARE void vmm_vmem_stat(
