@@ -94,7 +94,7 @@ const struct vmm_vmem_region *vmm_vmem_region_first(
 	return vmm_vmem_region_next(arena, &arena->head);
 }
 
-const struct vmm_vmem_region *vmm_vmem_region_next(
+VMM_NOINLINE const struct vmm_vmem_region *vmm_vmem_region_next(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
 	const struct vmm_vmem_region *next = region->link[AFTER];
