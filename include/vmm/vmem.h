@@ -146,13 +146,14 @@ void vmm_vmem_set_bins(
  * @size:   Bytes; from the first address aligned to 16 on, the largest power of
  *          two times 16 is used. 6 bytes for each region in use serve 19
  *          look-ups of 20; the others go through the used tree. Nodes within
- *          256 MiB of @memory are indexed.
+ *          256 MiB of @memory are indexed, and so no more than 64 MiB of it
+ *          are used.
  *
  * For vmm_vmem_free(), vmm_vmem_free_sized() and vmm_vmem_find().
  *
  * Ownership: @memory is the arena's until vmm_vmem_fini().
- * Cost:      O(@size); allocating and freeing then look into one line of
- *            the cache more.
+ * Cost:      O(@size); allocating and freeing then touch a line of the cache in
+ *            it, and may touch one more of the region's node.
  */
 void vmm_vmem_set_index(struct vmm_vmem *arena, void *memory, size_t size);
 

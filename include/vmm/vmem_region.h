@@ -152,7 +152,10 @@ static inline uint64_t vmm_vmem_region_size(
 		       : region->size;
 }
 
-/* The tags of a used region; zero after an allocation without tags. */
+/*
+ * The tags of a used region; zero after an allocation without tags. To be read
+ * until the next call that sets tags, and until the region is freed.
+ */
 static inline const struct vmm_vmem_tags *vmm_vmem_region_tags(
 	const struct vmm_vmem_region *region)
 {

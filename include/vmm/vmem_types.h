@@ -63,7 +63,7 @@ struct vmm_vmem_region {
 	uint8_t slot;	/* used, marker: the place in its run */
 	uint8_t flags;	/* VMM_VMEM_IS_... of vmem_internal.h */
 	uint8_t use;	/* used: enum vmm_vmem_use */
-	uint8_t tagged; /* used: 1 if tags were set, or they are not valid */
+	uint8_t tagged; /* used: 1 if tags were set; 0: they are not valid */
 	vmm_va_t base;
 	uint64_t size; /* bytes, a multiple of the quantum, not 0 */
 	/* The chain of all regions and markers: before [0] and after [1]. */
@@ -177,7 +177,8 @@ struct vmm_vmem_chunk {
  *   I8  the sizes of all spans, of all used regions, and of those in each use,
  *       add up
  *   I9  an entry of the index is empty or leads to a used region whose place
- *       hashes to it
+ *       hashes to it, and which remembers where it is; what any used region
+ *       remembers is an entry
  */
 struct vmm_vmem {
 	uint64_t quantum; /* 0 after vmm_vmem_fini() */

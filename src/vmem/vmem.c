@@ -41,9 +41,9 @@
  *    left. A cut in the middle leaves two free regions; with a run that is full
  *    it takes three nodes, and no operation ever takes more.
  *
- * 6. Freeing (vmem_free.c) turns the node into a free region, or grows a free
- *    neighbour over it and returns the node. It takes no node, so it cannot
- *    fail. (A node of the caller's cannot become a free region; one of the
+ * 6. Freeing (vmem_free.c) makes one free region of the used one and its free
+ *    neighbours, and returns the nodes of all but one. It takes none, so it
+ *    cannot fail. (A node of the caller's cannot become a free region; one of the
  *    arena's has been set aside for it.)
  *
  * 7. Cost. A tree descent or step is O(log n) in the worst case, a run has at

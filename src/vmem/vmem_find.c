@@ -14,7 +14,7 @@ static struct vmm_vmem_region *used_floor(
 	return member != NULL ? vmm_vmem_used_seek(member, BEFORE) : NULL;
 }
 
-struct vmm_vmem_region *vmm_vmem_find_floor(
+struct vmm_vmem_region *vmm_vmem_find_in_runs(
 	const struct vmm_vmem *arena, vmm_va_t base)
 {
 	struct vmm_vmem_region *region = vmm_vmem_member_floor(arena, base);
@@ -29,7 +29,7 @@ const struct vmm_vmem_region *vmm_vmem_find(
 	const struct vmm_vmem *arena, vmm_va_t base)
 {
 	return arena->index != NULL ? vmm_vmem_index_find(arena, base)
-				    : vmm_vmem_find_floor(arena, base);
+				    : vmm_vmem_find_in_runs(arena, base);
 }
 
 const struct vmm_vmem_region *vmm_vmem_find_containing(

@@ -79,8 +79,12 @@ static inline void absorb(struct vmm_vmem *arena, struct vmm_vmem_region *near)
 }
 
 /*
- * The same if all that becomes one has a bin, which is most often: the node of
- * the used region stays, whatever is free beside it.
+ * As merge(), if all that becomes one has a bin, as it has most often: it takes
+ * the same few steps whatever is free beside the region, whose node stays.
+ *
+ *   both              [ f ][used][ g ]   -->  [      used      ], free
+ *
+ * False if it has none, or if the region has any flag; nothing has changed.
  */
 static inline bool merge_binned(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
@@ -119,10 +123,11 @@ void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	struct vmm_vmem_region *before = region->link[BEFORE];
 	struct vmm_vmem_region *after = region->link[AFTER];
 	struct vmm_vmem_region *member = before;
-	struct vmm_vmem_run *run = vmm_vmem_run_leave(arena, region);
+	struct vmm_vmem_run *run;
 
 	VMM_ASSERT(before->link[AFTER] == region);
 
+	run = vmm_vmem_run_leave(arena, region);
 	if (before->state == VMM_VMEM_FREE)
 		member = before->link[BEFORE];
 	vmm_vmem_index_clear(arena, region);
@@ -156,9 +161,13 @@ int vmm_vmem_free_region(
 static int free_found(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *found)
 {
+	struct vmm_vmem_region *region;
+
 	if (found == NULL || (found->flags & VMM_VMEM_IS_PARKED) != 0)
 		return VMM_ENOENT;
-	vmm_vmem_release(arena, found->link[BEFORE]->link[AFTER]);
+	region = found->link[BEFORE]->link[AFTER];
+	VMM_ASSERT(region == found);
+	vmm_vmem_release(arena, region);
 	return VMM_OK;
 }
 

@@ -22,10 +22,17 @@
 #include "core/bits.h"
 #include "vmem/vmem_check.h"
 
-enum { WAYS = 4, TAG_BITS = 7, TAG_MASK = (1 << TAG_BITS) - 1, UNIT = 16 };
+enum {
+	WAYS = 4,
+	TAG_BITS = 7, /* the hash bits, and the one that no entry lacks */
+	TAG_MASK = (1 << TAG_BITS) - 1,
+	ENTRY_BIT = TAG_BITS - 1,
+	UNIT = 16
+};
 
-/* Buckets: more than there can be nodes within reach, and places of 32 bits. */
-#define COUNT_MAX ((size_t)1 << 28)
+/* Buckets: there are fewer nodes within reach. */
+#define COUNT_SHIFT_MAX 22
+#define COUNT_MAX	((size_t)1 << COUNT_SHIFT_MAX)
 
 _Static_assert(sizeof(union vmm_vmem_bucket) == WAYS * sizeof(uint32_t),
 	"a bucket's words are its entries");
@@ -71,12 +78,13 @@ static uint64_t hash_of(const struct vmm_vmem *arena, vmm_va_t base)
 	return (base >> arena->shift) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The bits of the hash right below those that choose the bucket. */
+/* The bits of the hash right below those that choose the bucket, and the one
+   that says that there is an entry. */
 static uint32_t tag_of(const struct vmm_vmem *arena, uint64_t hash)
 {
-	const unsigned shift = arena->index_shift - (TAG_BITS - 1);
+	const unsigned shift = arena->index_shift - ENTRY_BIT;
 
-	return (uint32_t)((hash >> shift | 1u << (TAG_BITS - 1)) & TAG_MASK);
+	return (uint32_t)((hash >> shift | 1u << ENTRY_BIT) & TAG_MASK);
 }
 
 static struct vmm_vmem_region *node_of(
@@ -143,7 +151,7 @@ struct vmm_vmem_region *vmm_vmem_index_find(
 		if (VMM_LIKELY(place_of(arena, region) == base))
 			return region;
 	}
-	return vmm_vmem_find_floor(arena, base);
+	return vmm_vmem_find_in_runs(arena, base);
 }
 
 void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
@@ -154,7 +162,7 @@ void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	uint32_t tag = tag_of(arena, hash);
 	uint32_t entry = entry_of(arena, region, tag);
 	uint64_t empty =
-		flags_of(~bucket->pair[0], ~bucket->pair[1], TAG_BITS - 1);
+		flags_of(~bucket->pair[0], ~bucket->pair[1], ENTRY_BIT);
 	unsigned to = VMM_LIKELY(empty != 0) ? entry_at(empty) : tag % WAYS;
 
 	region->as.used.place = 0;
@@ -164,6 +172,12 @@ void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	region->as.used.place = (uint32_t)(at * WAYS + to);
 }
 
+/* Is @place one of the index's entries? */
+static bool is_place(const struct vmm_vmem *arena, uint32_t place)
+{
+	return place / WAYS >> (64 - arena->index_shift) == 0;
+}
+
 /* Another region may have taken its place. */
 void vmm_vmem_index_drop(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *region)
@@ -171,16 +185,32 @@ void vmm_vmem_index_drop(
 	uint32_t place = region->as.used.place;
 	uint32_t *entry = &arena->index[place / WAYS].entry[place % WAYS];
 
+	VMM_ASSERT(is_place(arena, place));
+
 	*entry = node_of(arena, *entry) == region ? 0 : *entry;
 }
 
+/* May every used region drop the place that it remembers? */
+static VMM_RARE bool places_ok(const struct vmm_vmem *arena)
+{
+	const struct vmm_vmem_region *region = arena->head.link[AFTER];
+
+	for (; region != &arena->head; region = region->link[AFTER])
+		if (region->state == VMM_VMEM_USED &&
+			!is_place(arena, region->as.used.place))
+			return false;
+	return true;
+}
+
+/* The chain has been found in order. */
 VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 {
 	size_t count;
 
 	if (arena->index == NULL)
 		return true;
-	if (arena->index_shift < TAG_BITS || arena->index_shift > 63)
+	if (arena->index_shift < 64 - COUNT_SHIFT_MAX ||
+		arena->index_shift > 63)
 		return false;
 	count = (size_t)WAYS << (64 - arena->index_shift);
 	for (size_t i = 0; i < count; i++) {
@@ -202,5 +232,5 @@ VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 			(entry & TAG_MASK) != tag_of(arena, hash))
 			return false;
 	}
-	return true;
+	return places_ok(arena);
 }

@@ -235,7 +235,7 @@ int vmm_vmem_request_room(const struct vmm_vmem *arena,
 /* vmem_find.c */
 
 /* The used region whose place is @base by the used tree, or NULL. */
-struct vmm_vmem_region *vmm_vmem_find_floor(
+struct vmm_vmem_region *vmm_vmem_find_in_runs(
 	const struct vmm_vmem *arena, vmm_va_t base);
 
 /* vmem_index.c: the index of places, if there is one */

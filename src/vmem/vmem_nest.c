@@ -114,11 +114,15 @@ VMM_RARE int vmm_vmem_alloc_import(struct vmm_vmem *arena,
 VMM_RARE int vmm_vmem_free_release(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
-	vmm_va_t base = region != NULL ? region->base : 0;
-	int err = vmm_vmem_free_region(arena, region);
+	struct vmm_vmem_region *open = vmm_vmem_open(arena, region);
+	vmm_va_t base;
 
-	if (err)
-		return err;
+	VMM_ASSERT(arena->quantum != 0);
+
+	if (open == NULL)
+		return VMM_ENOENT;
+	base = open->base;
+	vmm_vmem_release(arena, open);
 	/* Still in use or not imported: then there is nothing to give back. */
 	(void)give_back(arena, vmm_vmem_span_floor(arena, base));
 	return VMM_OK;

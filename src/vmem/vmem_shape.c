@@ -277,7 +277,8 @@ int vmm_vmem_free_part(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
 
 	if (size == 0 || !vmm_is_aligned(base | size, arena->quantum))
 		return VMM_EINVAL;
-	if (region == NULL || region->state != VMM_VMEM_USED)
+	if (region == NULL || region->state != VMM_VMEM_USED ||
+		(region->flags & VMM_VMEM_IS_PARKED) != 0)
 		return VMM_ENOENT;
 	body = body_of(region);
 	skip = base - region->base - guard_bytes(region, BEFORE);

@@ -319,7 +319,7 @@ TEST(corrupt_vmem_index)
 		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
 		index[to] = entry;
 		expect_corrupt();
-		for (unsigned bit = 0; bit < 6; bit++) {
+		for (unsigned bit = 0; bit < 7; bit++) {
 			build(&all);
 			index[i] ^= UINT32_C(1) << bit;
 			expect_corrupt();
@@ -348,11 +348,57 @@ TEST(corrupt_vmem_index)
 	}
 }
 
+/* Does a region's entry lie where it remembers it? */
+static bool has_entry(const struct vmm_vmem_region *region)
+{
+	const uint32_t *index = (uint32_t *)(void *)arena_index;
+	int32_t entry = (int32_t)index[region->as.used.place];
+
+	return (intptr_t)region ==
+	       (intptr_t)arena_index + (intptr_t)(entry >> 7) * 16;
+}
+
+/* I9: what a region remembers is where its entry is, and if it has none, one. */
+TEST(corrupt_vmem_index_places)
+{
+	const uint32_t count = 32 * 4;
+	unsigned used = 0;
+
+	for (unsigned nth = 0;; nth++) {
+		struct vmm_vmem_region *region;
+		unsigned left = nth;
+
+		build(&all);
+		for (region = arena.head.link[AFTER]; region != &arena.head;
+			region = region->link[AFTER])
+			if (region->state == VMM_VMEM_USED && left-- == 0)
+				break;
+		if (region == &arena.head)
+			break;
+		if (has_entry(region)) {
+			used++;
+			region->as.used.place =
+				(region->as.used.place + 1) % count;
+			expect_corrupt();
+		}
+		/* Without an entry, any place is as good; but one it must be. */
+		build(&all);
+		((uint32_t *)(void *)arena_index)[region->as.used.place] = 0;
+		region->as.used.place = 0;
+		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+		region->as.used.place = count;
+		expect_corrupt();
+		region->as.used.place = UINT32_MAX;
+		expect_corrupt();
+	}
+	CHECK(used > 3);
+}
+
 TEST(corrupt_vmem_index_setup)
 {
-	static const unsigned shifts[] = {0, 1, 5, 64, 65, 1000};
+	static const unsigned shifts[] = {0, 1, 6, 7, 41, 64, 65, 1000};
 
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		build(&all);
 		arena.index_shift = shifts[i];
 		expect_corrupt();

@@ -12,6 +12,11 @@ typedef const struct vmm_vmem_region *handle;
 
 static void open_arena(uint64_t pages)
 {
+	unsigned char *raw = (unsigned char *)memory;
+
+	/* Donated memory may hold anything. */
+	for (size_t i = 0; i < sizeof(memory); i++)
+		raw[i] = 0xa5;
 	arena_init(&vmem_configs[config], PAGE);
 	CHECK_EQ(vmm_vmem_donate(&arena, memory, sizeof(memory)), VMM_OK);
 	CHECK_EQ(vmm_vmem_add(&arena, BASE, pages * PAGE), VMM_OK);

@@ -418,7 +418,11 @@ TEST(unit_vmem_request_embed)
 		int after;
 	};
 	static struct object objects[4];
+	unsigned char *raw = (unsigned char *)objects;
 
+	/* A caller's node may hold anything. */
+	for (size_t i = 0; i < sizeof(objects); i++)
+		raw[i] = 0xa5;
 	for (unsigned config = 0; config < VMEM_CONFIGS; config++) {
 		size_t spare;
 
