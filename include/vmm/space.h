@@ -64,9 +64,9 @@
  * counted: one holder for each entry. After vmm_space_purge(), the frames in
  * use are what they were; after vmm_space_fini(), the pages too.
  *
- * Stack. A fault takes about 1.5 KiB, any other call less than 3 KiB (rv64, clang
- * -O2), and hooks what they take: they are called at the depth of a few hundred
- * bytes to 2 KiB.
+ * Stack. A fault takes about 1.5 KiB, any other call less than 3 KiB (rv64,
+ * clang -O2), and hooks what they take: they are called at the depth of a few
+ * hundred bytes to 2 KiB.
  *
  * Errors are as in error.h: nothing was changed, no output was written.
  */
@@ -111,8 +111,9 @@ void vmm_space_init(struct vmm_space *space, struct vmm_pt *live,
  *         format, all of it.
  * @flags: 0, or VMM_VMEM_FIXED_ONLY.
  *
- * Nothing is mapped there but what other spaces show, if the live table is
- * theirs too: that is left as it is. Addresses are not taken back before the end.
+ * When this is called, nothing may be mapped there but what other spaces with
+ * the same live table show, which stays as it is. Addresses are not taken back
+ * before the end.
  *
  * Cost:   O(log regions + root entries for the range).
  * Return: VMM_OK, or as vmm_vmem_add_flags(); VMM_ERANGE also if the format
@@ -139,8 +140,8 @@ void vmm_space_purge(struct vmm_space *space);
  * vmm_space_trim() - Give back the pages of tables that became empty.
  * @space: The space.
  *
- * Unmapping frees the tables that it covers whole; others are empty at last, and
- * stay until now, as do a few spare pages. Asks for a flush.
+ * Unmapping frees the tables that it covers whole; others are empty at last,
+ * and stay until now, as do a few spare pages. Asks for a flush.
  *
  * Cost:   O(512 * tables).
  * Return: How many pages went back.

@@ -20,7 +20,7 @@ void vmm_space_init(struct vmm_space *space, struct vmm_pt *live,
 /*
  * Can the live table translate a range, and are all root entries for it such as
  * may be changed? This only looks: in a table that several spaces have, what is
- * there is the others', superpages that reach over an end of the range included.
+ * there is the others', superpages that reach over an end of the range too.
  */
 static int check_table(const struct vmm_pt *pt, vmm_va_t base, uint64_t size)
 {

@@ -264,8 +264,8 @@ static void object_end(void *ctx, struct vmm_object *object)
 	struct space_rig *rig = ctx;
 
 	enter(rig);
-	(void)object;
 	rig->ended++;
+	rig->last_ended = object;
 }
 
 static void set_hooks(struct space_rig *rig)

@@ -53,6 +53,7 @@ struct space_rig {
 	struct vmm_space_hooks hooks;
 	struct vmm_pt_format format;
 	struct vmm_object_config object_config;
+	const struct vmm_object *last_ended;
 	long ended;	 /* objects */
 	bool is_alone;	 /* all pages of the hook are the one space's */
 	uint64_t offset; /* pointer minus physical address */

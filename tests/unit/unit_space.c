@@ -116,6 +116,58 @@ TEST(unit_space_add_leaves_a_leaf_that_is_lent)
 	close_kernel();
 }
 
+/*
+ * It is enough that the last of a range's root entries is another table's, or a
+ * leaf that is lent, behind one that the space has to itself.
+ */
+TEST(unit_space_add_looks_at_every_root_entry)
+{
+	const vmm_va_t high = rig_high(&vmm_pt_sv39);
+	const vmm_va_t lent = high + VMM_GIB(1);
+	const vmm_va_t leaf = high + VMM_GIB(3);
+
+	open_kernel();
+	table.pages = &rig.pages;
+	rig.pt.pages = &rig.pages;
+	CHECK_EQ(vmm_pt_prefill(&table, high, VMM_GIB(3), NULL), VMM_OK);
+	CHECK_EQ(vmm_pt_prefill(&rig.pt, high, VMM_GIB(1), NULL), VMM_OK);
+	table.pages = NULL;
+	rig.pt.pages = NULL;
+	CHECK_EQ(vmm_pt_map(&table, leaf, 0, VMM_GIB(1), SPACE_RW, NULL),
+		VMM_OK);
+	CHECK_EQ(vmm_pt_share(&rig.pt, &table, lent, VMM_GIB(1)), VMM_OK);
+	CHECK_EQ(vmm_pt_share(&rig.pt, &table, leaf, VMM_GIB(1)), VMM_OK);
+	CHECK_EQ(vmm_space_add(&rig.space, high, VMM_GIB(2), 0), VMM_EBUSY);
+	CHECK_EQ(
+		vmm_space_add(&rig.space, lent - 0x1000, 0x2000, 0), VMM_EBUSY);
+	CHECK_EQ(vmm_space_add(&kernel, leaf - VMM_GIB(1), VMM_GIB(2), 0),
+		VMM_EBUSY);
+	CHECK_EQ(vmm_space_add(&kernel, leaf - 0x1000, 0x2000, 0), VMM_EBUSY);
+	/* Up to them, all is free. */
+	CHECK_EQ(vmm_space_add(&rig.space, high, VMM_GIB(1), 0), VMM_OK);
+	CHECK_EQ(vmm_space_add(&kernel, high, VMM_GIB(3), 0), VMM_OK);
+	take_back(lent, VMM_GIB(1));
+	take_back(leaf, VMM_GIB(1));
+	close_kernel();
+}
+
+/* A tag in a root entry has bits where a valid one would have its marks. */
+TEST(unit_space_add_takes_no_tag_for_a_mark)
+{
+	const vmm_va_t high = rig_high(&vmm_pt_sv39);
+	struct vmm_tlb_gather gather;
+
+	vmm_tlb_gather_init(&gather, NULL, 0);
+	space_rig_open(&rig, &vmm_pt_sv39, 0);
+	CHECK_EQ(vmm_pt_tag(&rig.pt, high, VMM_GIB(1), VMM_PT_TAG_MAX, NULL),
+		VMM_OK);
+	CHECK_EQ(rig.pt.table_count, 1);
+	CHECK_EQ(vmm_space_add(&rig.space, high, VMM_GIB(1), 0), VMM_OK);
+	CHECK_EQ(vmm_pt_tag_get(&rig.pt, high), VMM_PT_TAG_MAX);
+	CHECK_EQ(vmm_pt_untag(&rig.pt, high, VMM_GIB(1), &gather), VMM_OK);
+	space_rig_close(&rig);
+}
+
 static void map_device(vmm_va_t va, uint64_t size)
 {
 	struct vmm_space_request request =
@@ -265,7 +317,7 @@ TEST(unit_space_stat_counts)
 	/* The store keeps its root. */
 	CHECK_EQ(stat.tables, 1);
 	CHECK_EQ(rig.pages_live, before + 1);
-	(void)vmm_space_trim(&rig.space);
+	CHECK_EQ(vmm_space_trim(&rig.space), 0);
 	space_rig_close(&rig);
 }
 

@@ -237,6 +237,7 @@ static void run_all(
 	CHECK_EQ(get(child, at(SHARED)), 131);
 	drop(0);
 	CHECK_EQ(rig.ended, 1);
+	CHECK(rig.last_ended == &object);
 	space_rig_close(&rig);
 }
 
