@@ -67,13 +67,15 @@ void rig_close(struct pt_rig *rig);
 void rig_reap(struct pt_rig *rig, struct vmm_tlb_gather *gather);
 /* Everything that an operation could change. */
 uint64_t rig_digest(const struct pt_rig *rig);
-/* An operation on the rig named rig that fails and changes nothing at all. */
-#define CHECK_REFUSED(call, code)                   \
-	do {                                        \
-		uint64_t before = rig_digest(&rig); \
-		CHECK_EQ(call, code);               \
-		CHECK_EQ(rig_digest(&rig), before); \
+/* A call returns a code, and an expression is the same before and after. */
+#define CHECK_KEEPS(digest, call, code)          \
+	do {                                     \
+		const uint64_t kept_ = (digest); \
+		CHECK_EQ(call, code);            \
+		CHECK_EQ(digest, kept_);         \
 	} while (0)
+/* An operation that fails and changes nothing at all in a rig. */
+#define CHECK_REFUSED(rig, call, code) CHECK_KEEPS(rig_digest(rig), call, code)
 
 /*
  * Translate by the words of RISC-V Privileged 1.13, 12.3.2 and 15.5.1, or of

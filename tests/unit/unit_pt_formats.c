@@ -320,16 +320,18 @@ TEST(unit_pt_formats_refuse_what_they_cannot_express)
 
 		rig_open(&rig, rig_formats[f]);
 		if (guest) {
-			CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096,
-					      RW | VMM_PT_USER, NULL),
+			CHECK_REFUSED(&rig,
+				vmm_pt_map(&rig.pt, 0, 0, 4096,
+					RW | VMM_PT_USER, NULL),
 				VMM_ENOTSUP);
-			CHECK_REFUSED(
+			CHECK_REFUSED(&rig,
 				vmm_pt_map(&rig.pt, 0, 0, 4096, RWG, NULL),
 				VMM_ENOTSUP);
 		}
 		if (x86)
-			CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096,
-					      VMM_PT_EXEC, NULL),
+			CHECK_REFUSED(&rig,
+				vmm_pt_map(
+					&rig.pt, 0, 0, 4096, VMM_PT_EXEC, NULL),
 				VMM_ENOTSUP);
 		else
 			CHECK_EQ(vmm_pt_map(&rig.pt, 0, 0, 4096, VMM_PT_EXEC,
@@ -372,9 +374,11 @@ TEST(unit_pt_format_rows)
 	format.leaf_bits[1] |= mark;
 	rig_open(&rig, &format);
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096, RWG, NULL), VMM_ENOTSUP);
+	CHECK_REFUSED(
+		&rig, vmm_pt_map(&rig.pt, 0, 0, 4096, RWG, NULL), VMM_ENOTSUP);
 	CHECK_EQ(vmm_pt_map(&rig.pt, 0, 0, VMM_GIB(1), RW, NULL), VMM_OK);
-	CHECK_REFUSED(vmm_pt_protect(&rig.pt, 0, 4096, RW | VMM_PT_USER, NULL),
+	CHECK_REFUSED(&rig,
+		vmm_pt_protect(&rig.pt, 0, 4096, RW | VMM_PT_USER, NULL),
 		VMM_ENOTSUP);
 	CHECK_EQ(
 		vmm_pt_protect(&rig.pt, 0, 4096, VMM_PT_READ, &gather), VMM_OK);

@@ -75,7 +75,8 @@ TEST(unit_pt_unmap_reports_frames)
 				 NULL),
 			VMM_OK);
 	vmm_tlb_gather_init(&gather, frames, 2);
-	CHECK_REFUSED(vmm_pt_unmap(&rig.pt, 0, 5 * 4096, &gather), VMM_ENOSPC);
+	CHECK_REFUSED(
+		&rig, vmm_pt_unmap(&rig.pt, 0, 5 * 4096, &gather), VMM_ENOSPC);
 	CHECK_EQ(gather.frames_count, 0);
 	CHECK_EQ(gather.flags, 0);
 	vmm_tlb_gather_init(&gather, frames, 3);

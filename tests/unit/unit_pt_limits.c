@@ -19,24 +19,25 @@ TEST(unit_pt_ranges)
 		rig_open(&rig, format);
 		vmm_tlb_gather_init(&gather, NULL, 0);
 		CHECK(vmm_pt_canonical(format, last));
-		CHECK_REFUSED(
+		CHECK_REFUSED(&rig,
 			vmm_pt_map(&rig.pt, last - 4095, 0, 8192, RW, NULL),
 			VMM_ERANGE);
-		CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, pa_end, 4096, RW, NULL),
+		CHECK_REFUSED(&rig,
+			vmm_pt_map(&rig.pt, 0, pa_end, 4096, RW, NULL),
 			VMM_ERANGE);
-		CHECK_REFUSED(
+		CHECK_REFUSED(&rig,
 			vmm_pt_map(&rig.pt, 0, pa_end - 4096, 8192, RW, NULL),
 			VMM_ERANGE);
-		CHECK_REFUSED(
-			vmm_pt_map(&rig.pt, 1, 0, 4096, RW, NULL), VMM_EINVAL);
-		CHECK_REFUSED(
-			vmm_pt_map(&rig.pt, 0, 1, 4096, RW, NULL), VMM_EINVAL);
-		CHECK_REFUSED(
-			vmm_pt_map(&rig.pt, 0, 0, 4097, RW, NULL), VMM_EINVAL);
-		CHECK_REFUSED(
-			vmm_pt_map(&rig.pt, 0, 0, 0, RW, NULL), VMM_EINVAL);
-		CHECK_REFUSED(
-			vmm_pt_protect(&rig.pt, 5, 4096, RW, NULL), VMM_EINVAL);
+		CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, 1, 0, 4096, RW, NULL),
+			VMM_EINVAL);
+		CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, 0, 1, 4096, RW, NULL),
+			VMM_EINVAL);
+		CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, 0, 0, 4097, RW, NULL),
+			VMM_EINVAL);
+		CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, 0, 0, 0, RW, NULL),
+			VMM_EINVAL);
+		CHECK_REFUSED(&rig, vmm_pt_protect(&rig.pt, 5, 4096, RW, NULL),
+			VMM_EINVAL);
 
 		/* The last physical page, at the last virtual one. */
 		CHECK_EQ(vmm_pt_map(&rig.pt, last - 4095, pa_end - 4096, 4096,
@@ -68,25 +69,27 @@ TEST(unit_pt_ranges_in_the_hole)
 		CHECK(!vmm_pt_canonical(format, low));
 		CHECK(!vmm_pt_canonical(format, high - 1));
 		CHECK(vmm_pt_canonical(format, high) == !guest);
-		CHECK_REFUSED(vmm_pt_map(&rig.pt, low, 0, 4096, RW, NULL),
+		CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, low, 0, 4096, RW, NULL),
 			VMM_ERANGE);
-		CHECK_REFUSED(
+		CHECK_REFUSED(&rig,
 			vmm_pt_map(&rig.pt, low - 4096, 0, 8192, RW, NULL),
 			VMM_ERANGE);
-		CHECK_REFUSED(
+		CHECK_REFUSED(&rig,
 			vmm_pt_map(&rig.pt, high - 4096, 0, 8192, RW, NULL),
 			VMM_ERANGE);
-		CHECK_REFUSED(vmm_pt_map(&rig.pt, low - 4096, 0,
-				      high - low + 8192, RW, NULL),
+		CHECK_REFUSED(&rig,
+			vmm_pt_map(&rig.pt, low - 4096, 0, high - low + 8192,
+				RW, NULL),
 			VMM_ERANGE);
-		CHECK_REFUSED(
-			vmm_pt_unmap(&rig.pt, low, 4096, &gather), VMM_ERANGE);
+		CHECK_REFUSED(&rig, vmm_pt_unmap(&rig.pt, low, 4096, &gather),
+			VMM_ERANGE);
 		/* From half to half, across the hole. */
-		CHECK_REFUSED(vmm_pt_unmap(&rig.pt, low - 4096,
-				      high - low + 8192, &gather),
+		CHECK_REFUSED(&rig,
+			vmm_pt_unmap(&rig.pt, low - 4096, high - low + 8192,
+				&gather),
 			VMM_ERANGE);
-		CHECK_REFUSED(
-			vmm_pt_prune(&rig.pt, low, 4096, &gather), VMM_ERANGE);
+		CHECK_REFUSED(&rig, vmm_pt_prune(&rig.pt, low, 4096, &gather),
+			VMM_ERANGE);
 		CHECK_EQ(
 			vmm_pt_translate(&rig.pt, low, NULL, NULL), VMM_ERANGE);
 		CHECK_EQ(vmm_pt_translate(&rig.pt, high, NULL, NULL),

@@ -66,8 +66,9 @@ TEST(unit_pt_protection_bits)
 		vmm_pa_t pa;
 
 		if ((prot & (VMM_PT_READ | VMM_PT_WRITE | VMM_PT_EXEC)) == 0) {
-			CHECK_REFUSED(vmm_pt_map(&rig.pt, va, 0x90000000, 4096,
-					      prot, NULL),
+			CHECK_REFUSED(&rig,
+				vmm_pt_map(&rig.pt, va, 0x90000000, 4096, prot,
+					NULL),
 				VMM_EINVAL);
 			continue;
 		}
@@ -85,9 +86,10 @@ TEST(unit_pt_protection_bits)
 			((wanted & VMM_PT_EXEC) != 0));
 		CHECK(!rig_mmu(&rig, va, 'r', !user, &pa));
 	}
-	CHECK_REFUSED(vmm_pt_map(&rig.pt, 0, 0, 4096, 1u << 31 | RW, NULL),
+	CHECK_REFUSED(&rig,
+		vmm_pt_map(&rig.pt, 0, 0, 4096, 1u << 31 | RW, NULL),
 		VMM_EINVAL);
-	CHECK_REFUSED(
+	CHECK_REFUSED(&rig,
 		vmm_pt_map(&rig.pt, 0, 0, 4096, RW | VMM_PT_ACCESSED, NULL),
 		VMM_ENOTSUP);
 	CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
@@ -149,36 +151,39 @@ TEST(unit_pt_conflicts_and_holes)
 	CHECK_EQ(vmm_pt_map(&rig.pt, va + VMM_MIB(4), 0, 4096, RW, NULL),
 		VMM_OK);
 	/* Below a leaf, over a leaf, over a table with a leaf in it. */
-	CHECK_REFUSED(
-		vmm_pt_map(&rig.pt, va + 4096, 0, 4096, RW, NULL), VMM_EEXIST);
-	CHECK_REFUSED(
-		vmm_pt_map(&rig.pt, va - 4096, 0, 8192, RW, NULL), VMM_EEXIST);
-	CHECK_REFUSED(
+	CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, va + 4096, 0, 4096, RW, NULL),
+		VMM_EEXIST);
+	CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, va - 4096, 0, 8192, RW, NULL),
+		VMM_EEXIST);
+	CHECK_REFUSED(&rig,
 		vmm_pt_map(&rig.pt, va + VMM_MIB(4), 0, VMM_MIB(2), RW, NULL),
 		VMM_EEXIST);
-	CHECK_REFUSED(
-		vmm_pt_map(&rig.pt, 0, 0, VMM_GIB(4), RW, NULL), VMM_EEXIST);
+	CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, 0, 0, VMM_GIB(4), RW, NULL),
+		VMM_EEXIST);
 	/* Holes: before, behind, between, everywhere. */
-	CHECK_REFUSED(
-		vmm_pt_unmap(&rig.pt, va - 4096, 8192, &gather), VMM_ENOENT);
-	CHECK_REFUSED(
+	CHECK_REFUSED(&rig, vmm_pt_unmap(&rig.pt, va - 4096, 8192, &gather),
+		VMM_ENOENT);
+	CHECK_REFUSED(&rig,
 		vmm_pt_unmap(&rig.pt, va + VMM_MIB(2) - 4096, 8192, &gather),
 		VMM_ENOENT);
+	CHECK_REFUSED(&rig, vmm_pt_unmap(&rig.pt, va, VMM_MIB(6), &gather),
+		VMM_ENOENT);
 	CHECK_REFUSED(
-		vmm_pt_unmap(&rig.pt, va, VMM_MIB(6), &gather), VMM_ENOENT);
-	CHECK_REFUSED(vmm_pt_unmap(&rig.pt, 0, 4096, &gather), VMM_ENOENT);
-	CHECK_REFUSED(
-		vmm_pt_protect(&rig.pt, va, VMM_MIB(6), RX, NULL), VMM_ENOENT);
-	CHECK_REFUSED(vmm_pt_protect(&rig.pt, va + VMM_MIB(4), 8192, RX, NULL),
+		&rig, vmm_pt_unmap(&rig.pt, 0, 4096, &gather), VMM_ENOENT);
+	CHECK_REFUSED(&rig, vmm_pt_protect(&rig.pt, va, VMM_MIB(6), RX, NULL),
+		VMM_ENOENT);
+	CHECK_REFUSED(&rig,
+		vmm_pt_protect(&rig.pt, va + VMM_MIB(4), 8192, RX, NULL),
 		VMM_ENOENT);
 	/* From the middle of a superpage to behind its end. */
-	CHECK_REFUSED(
+	CHECK_REFUSED(&rig,
 		vmm_pt_protect(&rig.pt, va + VMM_MIB(1), VMM_MIB(2), RX, NULL),
 		VMM_ENOENT);
-	CHECK_REFUSED(
+	CHECK_REFUSED(&rig,
 		vmm_pt_unmap(&rig.pt, va + VMM_MIB(1), VMM_MIB(2), &gather),
 		VMM_ENOENT);
-	CHECK_REFUSED(vmm_pt_protect(&rig.pt, va, 4096, VMM_PT_USER, NULL),
+	CHECK_REFUSED(&rig,
+		vmm_pt_protect(&rig.pt, va, 4096, VMM_PT_USER, NULL),
 		VMM_EINVAL);
 	CHECK_EQ(gather.flags, 0);
 	rig_close(&rig);

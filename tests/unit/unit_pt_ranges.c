@@ -19,7 +19,8 @@ TEST(unit_pt_unmap_any)
 		rig_open(&rig, rig_formats[f]);
 		vmm_tlb_gather_init(&gather, frames, 4);
 		/* Nothing at all: nothing happens. */
-		CHECK_REFUSED(vmm_pt_unmap_any(&rig.pt, 0, VMM_GIB(4), &gather),
+		CHECK_REFUSED(&rig,
+			vmm_pt_unmap_any(&rig.pt, 0, VMM_GIB(4), &gather),
 			VMM_OK);
 		CHECK_EQ(gather.flags, 0);
 		CHECK_EQ(vmm_pt_map(&rig.pt, 0x3000, 0x9000, 4096, RW, NULL),
@@ -28,7 +29,8 @@ TEST(unit_pt_unmap_any)
 		CHECK_EQ(vmm_pt_map(&rig.pt, VMM_MIB(4), VMM_MIB(8), VMM_MIB(2),
 				 RW, NULL),
 			VMM_OK);
-		CHECK_REFUSED(vmm_pt_unmap(&rig.pt, 0, VMM_MIB(5), &gather),
+		CHECK_REFUSED(&rig,
+			vmm_pt_unmap(&rig.pt, 0, VMM_MIB(5), &gather),
 			VMM_ENOENT);
 		CHECK_EQ(vmm_pt_unmap_any(&rig.pt, 0, VMM_MIB(5), &gather),
 			VMM_OK);
@@ -44,7 +46,8 @@ TEST(unit_pt_unmap_any)
 		vmm_tlb_gather_init(&gather, frames, 1);
 		CHECK_EQ(vmm_pt_map(&rig.pt, 0x3000, 0x9000, 4096, RW, NULL),
 			VMM_OK);
-		CHECK_REFUSED(vmm_pt_unmap_any(&rig.pt, 0, VMM_MIB(6), &gather),
+		CHECK_REFUSED(&rig,
+			vmm_pt_unmap_any(&rig.pt, 0, VMM_MIB(6), &gather),
 			VMM_ENOSPC);
 		CHECK_EQ(gather.frames_count, 0);
 		rig_close(&rig);
@@ -110,16 +113,19 @@ TEST(unit_pt_modify)
 	CHECK_EQ(prot, RW);
 	CHECK_EQ(gather.flags & VMM_TLB_RESTRICT, VMM_TLB_RESTRICT);
 	/* Nothing would be left of one page: nothing changes for any. */
-	CHECK_REFUSED(
+	CHECK_REFUSED(&rig,
 		vmm_pt_modify(&rig.pt, 0, VMM_MIB(3), 0, VMM_PT_READ, &gather),
 		VMM_EINVAL);
-	CHECK_REFUSED(vmm_pt_modify(&rig.pt, 0, 4096, 1u << 20, 0, &gather),
+	CHECK_REFUSED(&rig,
+		vmm_pt_modify(&rig.pt, 0, 4096, 1u << 20, 0, &gather),
 		VMM_EINVAL);
-	CHECK_REFUSED(vmm_pt_modify(&rig.pt, 0, 4096, 0, 1u << 20, &gather),
+	CHECK_REFUSED(&rig,
+		vmm_pt_modify(&rig.pt, 0, 4096, 0, 1u << 20, &gather),
 		VMM_EINVAL);
 	/* Nothing there: nothing to do. */
-	CHECK_REFUSED(vmm_pt_modify(&rig.pt, VMM_GIB(8), VMM_GIB(1), 0,
-			      VMM_PT_READ, &gather),
+	CHECK_REFUSED(&rig,
+		vmm_pt_modify(&rig.pt, VMM_GIB(8), VMM_GIB(1), 0, VMM_PT_READ,
+			&gather),
 		VMM_OK);
 	rig_close(&rig);
 }
@@ -176,14 +182,16 @@ TEST(unit_pt_tags)
 		CHECK(!rig_mmu(&rig, VMM_GIB(2), 'r', true, &pa));
 		CHECK_EQ(vmm_pt_translate(&rig.pt, VMM_GIB(2), NULL, NULL),
 			VMM_ENOENT);
-		CHECK_REFUSED(
+		CHECK_REFUSED(&rig,
 			vmm_pt_map(&rig.pt, VMM_GIB(2), 0, 4096, RW, &gather),
 			VMM_EEXIST);
-		CHECK_REFUSED(vmm_pt_tag(&rig.pt, VMM_GIB(2), 4096, 1, &gather),
+		CHECK_REFUSED(&rig,
+			vmm_pt_tag(&rig.pt, VMM_GIB(2), 4096, 1, &gather),
 			VMM_EEXIST);
-		CHECK_REFUSED(vmm_pt_unmap(&rig.pt, VMM_GIB(2), 4096, &gather),
+		CHECK_REFUSED(&rig,
+			vmm_pt_unmap(&rig.pt, VMM_GIB(2), 4096, &gather),
 			VMM_ENOENT);
-		CHECK_REFUSED(
+		CHECK_REFUSED(&rig,
 			vmm_pt_protect(&rig.pt, VMM_GIB(2), 4096, RW, &gather),
 			VMM_ENOENT);
 		/* A page out of the middle, to be mapped: its neighbours keep
@@ -199,7 +207,7 @@ TEST(unit_pt_tags)
 		CHECK_EQ(vmm_pt_tag_get(&rig.pt, VMM_GIB(2) + 0x5000), 0);
 		CHECK_EQ(vmm_pt_tag_get(&rig.pt, VMM_GIB(2) + 0x6000),
 			VMM_PT_TAG_MAX);
-		CHECK_REFUSED(
+		CHECK_REFUSED(&rig,
 			vmm_pt_untag(&rig.pt, VMM_GIB(1), VMM_GIB(2), &gather),
 			VMM_EEXIST);
 		CHECK_EQ(vmm_pt_check(&rig.pt), VMM_OK);
@@ -219,18 +227,20 @@ TEST(unit_pt_tag_errors)
 
 	rig_open(&rig, &vmm_pt_sv39);
 	vmm_tlb_gather_init(&gather, NULL, 0);
-	CHECK_REFUSED(vmm_pt_tag(&rig.pt, 0, 4096, 0, NULL), VMM_EINVAL);
-	CHECK_REFUSED(vmm_pt_tag(&rig.pt, 0, 4096, VMM_PT_TAG_MAX + 1, NULL),
+	CHECK_REFUSED(&rig, vmm_pt_tag(&rig.pt, 0, 4096, 0, NULL), VMM_EINVAL);
+	CHECK_REFUSED(&rig,
+		vmm_pt_tag(&rig.pt, 0, 4096, VMM_PT_TAG_MAX + 1, NULL),
 		VMM_EINVAL);
-	CHECK_REFUSED(vmm_pt_tag(&rig.pt, 1, 4096, 1, NULL), VMM_EINVAL);
-	CHECK_REFUSED(
+	CHECK_REFUSED(&rig, vmm_pt_tag(&rig.pt, 1, 4096, 1, NULL), VMM_EINVAL);
+	CHECK_REFUSED(&rig,
 		vmm_pt_tag(&rig.pt, rig_low_end(&vmm_pt_sv39), 4096, 1, NULL),
 		VMM_ERANGE);
 	CHECK_EQ(vmm_pt_tag_get(&rig.pt, rig_low_end(&vmm_pt_sv39)), 0);
 	CHECK_EQ(vmm_pt_tag(&rig.pt, VMM_GIB(1), VMM_GIB(1), 1, &gather),
 		VMM_OK);
 	CHECK_EQ(gather.flags, 0);
-	CHECK_REFUSED(vmm_pt_prefill(&rig.pt, VMM_GIB(1), VMM_GIB(1), NULL),
+	CHECK_REFUSED(&rig,
+		vmm_pt_prefill(&rig.pt, VMM_GIB(1), VMM_GIB(1), NULL),
 		VMM_EEXIST);
 	CHECK_EQ(
 		vmm_pt_untag(&rig.pt, VMM_GIB(1), VMM_GIB(1), &gather), VMM_OK);

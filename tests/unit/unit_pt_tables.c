@@ -194,8 +194,8 @@ TEST(unit_pt_donated_pages)
 	CHECK_EQ(vmm_pt_reserve(&rig.pt, 4), VMM_ENOMEM);
 	CHECK_EQ(vmm_pt_map(&rig.pt, 0, 0, 4096, RW, NULL), VMM_OK);
 	CHECK_EQ(rig.pt.spare_count, 0);
-	CHECK_REFUSED(
-		vmm_pt_map(&rig.pt, VMM_GIB(1), 0, 4096, RW, NULL), VMM_ENOMEM);
+	CHECK_REFUSED(&rig, vmm_pt_map(&rig.pt, VMM_GIB(1), 0, 4096, RW, NULL),
+		VMM_ENOMEM);
 	CHECK_EQ(vmm_pt_spare_take(&rig.pt, &pa), VMM_ENOENT);
 	CHECK_EQ(vmm_pt_unmap(&rig.pt, 0, 4096, &gather), VMM_OK);
 	CHECK_EQ(vmm_pt_prune(&rig.pt, 0, 4096, &gather), VMM_OK);
