@@ -43,8 +43,8 @@
  *
  * 6. Freeing (vmem_free.c) makes one free region of the used one and its free
  *    neighbours, and returns the nodes of all but one. It takes none, so it
- *    cannot fail. (A node of the caller's cannot become a free region; one of the
- *    arena's has been set aside for it.)
+ *    cannot fail. (A node of the caller's cannot become a free region; one of
+ *    the arena's has been set aside for it.)
  *
  * 7. Cost. A tree descent or step is O(log n) in the worst case, a run has at
  *    most 24 members, and every operation does a bounded number of either.
@@ -67,7 +67,7 @@ VMM_RARE void vmm_vmem_init(struct vmm_vmem *arena, uint64_t quantum)
 	VMM_ASSERT(vmm_is_pow2(quantum));
 
 	*arena = (struct vmm_vmem){.quantum = quantum};
-	while (quantum >> arena->shift != 1)
+	while (quantum >> arena->shift > 1)
 		arena->shift++;
 	arena->head.state = VMM_VMEM_HEAD;
 	arena->head.link[BEFORE] = &arena->head;
