@@ -90,15 +90,21 @@ static void fault_zero(const struct contender *who, struct bench_laps *lap,
 	who->close(&parent);
 }
 
+/* A parent whose pages are all there, and a child that shares them. */
+static void open_both(const struct contender *who)
+{
+	who->open(&parent);
+	space_check(who, who->map(&parent, BASE, FAULTS * PAGE, RW));
+	fault_all(who, &parent, NULL);
+	space_check(who, who->fork(&child, &parent));
+}
+
 /* Stores to pages that a child shares with its parent. */
 static void fault_copy(const struct contender *who, struct bench_laps *lap,
 	const struct work *work)
 {
 	(void)work;
-	who->open(&parent);
-	space_check(who, who->map(&parent, BASE, FAULTS * PAGE, RW));
-	fault_all(who, &parent, NULL);
-	space_check(who, who->fork(&child, &parent));
+	open_both(who);
 	fault_all(who, &child, lap);
 	who->close(&child);
 	who->close(&parent);
@@ -109,10 +115,7 @@ static void fault_last(const struct contender *who, struct bench_laps *lap,
 	const struct work *work)
 {
 	(void)work;
-	who->open(&parent);
-	space_check(who, who->map(&parent, BASE, FAULTS * PAGE, RW));
-	fault_all(who, &parent, NULL);
-	space_check(who, who->fork(&child, &parent));
+	open_both(who);
 	who->close(&child);
 	fault_all(who, &parent, lap);
 	who->close(&parent);
