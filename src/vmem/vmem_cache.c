@@ -104,10 +104,11 @@ static struct vmm_vmem_region *handle_of(uint64_t parked)
 	return (struct vmm_vmem_region *)(uintptr_t)parked;
 }
 
-/* May the region be parked: is it as plain as a request for its size? */
+/* May the region be parked: is it as plain as a request for its size? One that
+   is parked already is not. */
 static bool is_plain(const struct vmm_vmem_region *region)
 {
-	return (region->flags | region->use) == 0 &&
+	return !is_parked(region) && (region->flags | region->use) == 0 &&
 	       (region->as.used.guard[0] | region->as.used.guard[1]) == 0;
 }
 
@@ -229,31 +230,48 @@ static VMM_RARE int flush_all(struct vmm_vmem_cache *cache)
 	return err;
 }
 
+/* Do the stacks hold more than they may? They do only if less is in use. */
+static bool is_over(const struct vmm_vmem_cache *cache)
+{
+	return VMM_UNLIKELY(cache->allotted > VMM_VMEM_CACHE_LEAST) &&
+	       cache->allotted > limit_of(cache);
+}
+
 /*
- * A region comes, and its stack is full. Make a place if there is proof that it
- * is of use, and room: a step takes a quarter of what is left at most, so that
- * large sizes do not take it all.
+ * There is proof that a stack that is full should be deeper. Deepen it if there
+ * is room: a step takes a quarter of what is left at most, so that large sizes
+ * do not take it all.
  */
-static int make_place(struct vmm_vmem_cache *cache, uint64_t i)
+static VMM_NOINLINE int deepen(struct vmm_vmem_cache *cache, uint64_t i)
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 	unsigned most = VMM_VMEM_CACHE_DEPTH(i + 1);
 	unsigned step = most / 4;
-	uint64_t limit = limit_of(cache);
+	uint64_t room = limit_of(cache) - cache->allotted;
 
-	if (VMM_UNLIKELY(cache->allotted > limit))
-		return shrink_victim(cache);
-	stack->lost = 1;
-	if (stack->proofs < PROOFS || stack->depth == most)
+	if (stack->depth == most)
 		return VMM_OK;
 	stack->proofs = PROOFS - 1;
 	if (step > most - stack->depth)
 		step = most - stack->depth;
-	if (UINT64_C(4) * step * (i + 1) <= limit - cache->allotted)
+	if (UINT64_C(4) * step * (i + 1) <= room)
 		set_depth(cache, i, stack->depth + step);
 	else if (++cache->victim % 16 == 0)
 		return shrink_victim(cache);
 	return VMM_OK;
+}
+
+/* A region comes, and its stack is full. Make a place if that is of use. */
+static inline int make_place(struct vmm_vmem_cache *cache, uint64_t i)
+{
+	struct vmm_vmem_stack *stack = &cache->stack[i];
+
+	if (is_over(cache))
+		return shrink_victim(cache);
+	stack->lost = 1;
+	if (VMM_LIKELY(stack->proofs < PROOFS))
+		return VMM_OK;
+	return deepen(cache, i);
 }
 
 /* Not holding the lock, from here on. */
@@ -268,27 +286,35 @@ VMM_RARE int vmm_vmem_cache_drain(struct vmm_vmem_cache *cache)
 	return err;
 }
 
+/* A region of size index @i is asked for, and none is parked. */
+static void miss(struct vmm_vmem_cache *cache, uint64_t i)
+{
+	struct vmm_vmem_stack *stack = &cache->stack[i];
+	unsigned proofs = stack->proofs + stack->lost;
+
+	stack->proofs = (uint8_t)(proofs < PROOFS ? proofs : PROOFS);
+	stack->lost = 0;
+}
+
+/* The arena is out of addresses or nodes: try again without the cache. */
+static VMM_RARE int fetch_again(struct vmm_vmem_cache *cache, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	/* Bad frees are counted; this caller is not to blame. */
+	(void)flush_all(cache);
+	return vmm_vmem_alloc_region(cache->arena, size, region_out);
+}
+
 /* Allocate from the arena what is not in the cache. */
 static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
-	uint64_t i = (size - 1) >> cache->shift;
 	int err;
 
-	if (VMM_LIKELY(i < VMM_VMEM_CACHE_SIZES)) {
-		struct vmm_vmem_stack *stack = &cache->stack[i];
-
-		if (stack->proofs < PROOFS)
-			stack->proofs = (uint8_t)(stack->proofs + stack->lost);
-		stack->lost = 0;
-	}
 	lock(cache);
 	err = vmm_vmem_alloc_region(cache->arena, size, region_out);
-	if (VMM_UNLIKELY(err == VMM_ENOSPC || err == VMM_ENOMEM)) {
-		/* Bad frees are counted; this caller is not to blame. */
-		(void)flush_all(cache);
-		err = vmm_vmem_alloc_region(cache->arena, size, region_out);
-	}
+	if (VMM_UNLIKELY(err == VMM_ENOSPC || err == VMM_ENOMEM))
+		err = fetch_again(cache, size, region_out);
 	unlock(cache);
 	return err;
 }
@@ -296,13 +322,17 @@ static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
 int vmm_vmem_cache_alloc_slow(
 	struct vmm_vmem_cache *cache, uint64_t size, vmm_va_t *base_out)
 {
+	uint64_t i = (size - 1) >> cache->shift;
 	const struct vmm_vmem_region *region;
 	int err;
 
-	if (cache->flags & VMM_VMEM_CACHE_HANDLES)
+	if (cache->flags & VMM_VMEM_CACHE_HANDLES) {
 		err = vmm_vmem_cache_alloc_region(cache, size, &region);
-	else
+	} else {
+		if (i < VMM_VMEM_CACHE_SIZES)
+			miss(cache, i);
 		err = fetch(cache, size, &region);
+	}
 	if (err == VMM_OK)
 		*base_out = region->base;
 	return err;
@@ -331,8 +361,12 @@ int vmm_vmem_cache_alloc_region(struct vmm_vmem_cache *cache, uint64_t size,
 	struct vmm_vmem_region *region;
 	uint64_t parked;
 
-	if (i >= VMM_VMEM_CACHE_SIZES || !vmm_vmem_cache_pop(cache, i, &parked))
+	if (i >= VMM_VMEM_CACHE_SIZES)
 		return fetch(cache, size, region_out);
+	if (!vmm_vmem_cache_pop(cache, i, &parked)) {
+		miss(cache, i);
+		return fetch(cache, size, region_out);
+	}
 	if (VMM_UNLIKELY((cache->flags & VMM_VMEM_CACHE_HANDLES) == 0))
 		return look_up(cache, parked, size, region_out);
 	region = handle_of(parked);
@@ -360,9 +394,11 @@ static VMM_NOINLINE int free_large(
 {
 	int err = VMM_OK;
 
+	if (is_parked(region))
+		return VMM_ENOENT;
 	lock(cache);
 	vmm_vmem_release(cache->arena, region);
-	if (cache->allotted > limit_of(cache))
+	if (is_over(cache))
 		err = shrink_victim(cache);
 	unlock(cache);
 	return err;
@@ -392,7 +428,7 @@ int vmm_vmem_cache_free_region(
 
 	/* The handle's owner may look at it without the lock. */
 	if (handle == NULL || handle->state != VMM_VMEM_USED ||
-		handle->as.used.arena != cache->arena || is_parked(handle))
+		handle->as.used.arena != cache->arena)
 		return VMM_ENOENT;
 	i = (region->size - 1) >> cache->shift;
 	if (VMM_UNLIKELY(i >= VMM_VMEM_CACHE_SIZES || !is_plain(region)))
