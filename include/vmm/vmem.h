@@ -140,20 +140,20 @@ void vmm_vmem_set_bins(
 	struct vmm_vmem *arena, struct vmm_vmem_bins *bins, bool by_address);
 
 /**
- * vmm_vmem_set_index() - Find regions by their exact place at the first look.
+ * vmm_vmem_set_index() - Find regions by their exact place without a descent.
  * @arena:  The arena, without used regions.
- * @memory: Of the caller's, aligned to 4 bytes; or NULL for none.
- * @size:   Bytes; from the first address aligned to 16 on, the largest power of
- *          two times 16 is used. 6 bytes for each region in use serve 19
- *          look-ups of 20; the others go through the used tree. Nodes within
- *          256 MiB of @memory are indexed, and so no more than 64 MiB of it
- *          are used.
+ * @memory: Of the caller's, of any alignment; or NULL for none.
+ * @size:   Bytes; from the first aligned address on, the largest power of two
+ *          of pointers is used, which head lists of regions. With 6 bytes for
+ *          each region in use, a look-up looks at 1.7 regions on average. A
+ *          list that has become long is not searched to its end: then the
+ *          region is found through the used tree.
  *
  * For vmm_vmem_free(), vmm_vmem_free_sized() and vmm_vmem_find().
  *
  * Ownership: @memory is the arena's until vmm_vmem_fini().
  * Cost:      O(@size); allocating and freeing then touch a line of the cache in
- *            it, and may touch one more of the region's node.
+ *            it, and may touch one of another region's node.
  */
 void vmm_vmem_set_index(struct vmm_vmem *arena, void *memory, size_t size);
 

@@ -74,7 +74,9 @@ struct vmm_vmem_region {
 			const struct vmm_vmem *arena;
 			/* Quanta at both ends that nobody may touch. */
 			uint32_t guard[2];
-			uint32_t place; /* in the index, if there is one */
+			/* The list of the index, if there is one. */
+			struct vmm_vmem_region *next;
+			struct vmm_vmem_region **link; /* that leads here */
 			struct vmm_vmem_tags tags;
 		} used;
 		/* A marker: in a run and in the tree of spans. */
@@ -106,11 +108,11 @@ struct vmm_vmem_region {
 
 struct vmm_vmem_run {
 	uint32_t state; /* VMM_VMEM_RUN */
-	uint16_t count; /* members */
-	uint16_t used;	/* of these, used regions */
+	uint32_t count; /* members */
 	struct vmm_vmem_region *first;
 	vmm_va_t base; /* of the first member */
 	struct vmm_rb_node rb;
+	uint32_t markers; /* how many of the members are no used regions */
 	uint32_t taken;	  /* slots, a bit each */
 	uint16_t own;	  /* summary of the members, see vmem_runs.c */
 	uint16_t subtree; /* the same of all runs in the subtree */
@@ -132,12 +134,6 @@ struct vmm_vmem_bins {
 	uint64_t map[VMM_VMEM_BINS / 64];
 	struct vmm_vmem_region *head[VMM_VMEM_BINS]; /* of size index + 1 */
 	struct vmm_vmem_region end; /* ends every list; its link is no one's */
-};
-
-/* A bucket of the index of places, see vmem_index.c. */
-union vmm_vmem_bucket {
-	uint32_t entry[4];
-	uint64_t pair[2];
 };
 
 /* Donated memory starts with this; nodes fill the rest. */
@@ -164,7 +160,7 @@ struct vmm_vmem_chunk {
  *   I5  the trees are red-black trees of as many nodes as the counters say;
  *       the spans, and the free regions of both trees, ascend in them by their
  *       keys as they do in the chain, the tree by size strictly by
- *       (size, base)
+ *       (size, base), and its first is known
  *   I6  the used tree holds the used regions and markers of the chain in
  *       order: each run is a stretch of them, knows its first, counts them,
  *       and each has a slot of its own, whose gap is the binned free region
@@ -176,9 +172,8 @@ struct vmm_vmem_chunk {
  *       says; nodes that callers embedded are not counted
  *   I8  the sizes of all spans, of all used regions, and of those in each use,
  *       add up
- *   I9  an entry of the index is empty or leads to a used region whose place
- *       hashes to it, and which remembers where it is; what any used region
- *       remembers is an entry
+ *   I9  each used region is in the list of the index that its place hashes to,
+ *       and its link leads to where the list leads to it
  */
 struct vmm_vmem {
 	uint64_t quantum; /* 0 after vmm_vmem_fini() */
@@ -186,11 +181,13 @@ struct vmm_vmem {
 	unsigned index_shift;
 	uint64_t bin_count; /* sizes that have a bin, in quanta; 0: none */
 	bool by_address;    /* the runs keep summaries of binned regions */
-	struct vmm_vmem_bins *bins;   /* NULL: none */
-	union vmm_vmem_bucket *index; /* NULL: none */
+	struct vmm_vmem_bins *bins; /* NULL: none */
+	struct vmm_vmem_region *
+		*index; /* lists, see vmem_index.c; NULL: none */
 	struct vmm_rb_tree used;
 	struct vmm_rb_tree free_by_base;
 	struct vmm_rb_tree free_by_size;
+	struct vmm_vmem_region *least; /* the first by size; NULL: none */
 	struct vmm_rb_tree spans;
 	uint64_t size;			       /* of all spans, modulo 2^64 */
 	uint64_t used_size;		       /* modulo 2^64 */

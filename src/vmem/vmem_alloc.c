@@ -106,10 +106,12 @@ static struct vmm_vmem_region *carve(struct vmm_vmem *arena,
 
 /* A node with its range and its place in the chain becomes a used region. */
 static inline void become_used(struct vmm_vmem *arena,
-	struct vmm_vmem_region *member, struct vmm_vmem_region *used)
+	struct vmm_vmem_region *member, struct vmm_vmem_region *used,
+	uint8_t flags)
 {
 	used->state = VMM_VMEM_USED;
 	used->slot = 0;
+	used->flags = flags;
 	used->use = VMM_VMEM_RESERVED;
 	used->tagged = 0;
 	used->as.used.arena = arena;
@@ -126,16 +128,17 @@ static struct vmm_vmem_region *take(struct vmm_vmem *arena,
 {
 	struct vmm_vmem_region *member = cut->from->link[BEFORE];
 	struct vmm_vmem_region *used;
+	uint8_t flags = cut->from->flags;
 
 	VMM_ASSERT(cut->from->state == VMM_VMEM_FREE);
 	VMM_ASSERT(vmm_vmem_covers(cut->from, cut->base, cut->size));
 
 	used = carve(arena, cut, embed);
 	if (embed != NULL) {
-		used->flags |= VMM_VMEM_IS_EMBEDDED;
+		flags |= VMM_VMEM_IS_EMBEDDED;
 		arena->embedded_count++;
 	}
-	become_used(arena, member, used);
+	become_used(arena, member, used, flags);
 	return used;
 }
 
@@ -152,7 +155,6 @@ static inline struct vmm_vmem_region *cut_front(struct vmm_vmem *arena,
 {
 	struct vmm_vmem_region *used = vmm_vmem_node_get(arena);
 
-	used->flags = 0;
 	used->base = from->base;
 	used->size = size;
 	used->link[BEFORE] = member;
@@ -162,68 +164,47 @@ static inline struct vmm_vmem_region *cut_front(struct vmm_vmem *arena,
 	return used;
 }
 
-/* Take @size bytes at the start of the best fit among the trees. */
-static VMM_NOINLINE int take_trees(struct vmm_vmem *arena, uint64_t size,
+/*
+ * Take @quanta at the start of a free region, which is in the bin @bin, or, if
+ * that is 0, in the trees.
+ */
+static inline int take_front(struct vmm_vmem *arena,
+	struct vmm_vmem_region *from, uint64_t bin, uint64_t quanta,
 	const struct vmm_vmem_region **region_out)
 {
-	struct vmm_vmem_region *from = NULL;
-	struct vmm_vmem_region *member;
-	struct vmm_vmem_region *used;
-	uint64_t rest;
-
-	/* Rounding up to 2^64 gives 0: more than any span holds. */
-	if (size != 0)
-		from = vmm_vmem_trees_best(arena, size);
-	if (from == NULL)
-		return VMM_ENOSPC;
-	member = from->link[BEFORE];
-	rest = from->size - size;
-	if (!vmm_vmem_node_has(
-		    arena, (rest != 0) + vmm_vmem_run_need(member), 0))
-		return VMM_ENOMEM;
-	if (rest == 0) {
-		vmm_vmem_store_remove(arena, from);
-		used = from;
-	} else {
-		used = cut_front(arena, member, from, size);
-		if (!vmm_vmem_resize_alone(
-			    arena, from, from->base + size, rest))
-			vmm_vmem_store_resize(
-				arena, from, from->base + size, rest);
-	}
-	become_used(arena, member, used);
-	vmm_vmem_index_set(arena, used);
-	*region_out = used;
-	return VMM_OK;
-}
-
-/*
- * The same from the bin of @bin quanta, which is the best fit for @quanta: the
- * way of most requests.
- */
-static inline int take_bin(struct vmm_vmem *arena, uint64_t quanta,
-	uint64_t bin, const struct vmm_vmem_region **region_out)
-{
-	struct vmm_vmem_region *from = arena->bins->head[bin - 1];
 	struct vmm_vmem_region *member = from->link[BEFORE];
 	struct vmm_vmem_region *used = from;
 	uint64_t size = quanta << arena->shift;
+	uint64_t rest = from->size - size;
 
 	VMM_ASSERT(from->state == VMM_VMEM_FREE);
 
-	if (!vmm_vmem_node_has(
-		    arena, (bin != quanta) + vmm_vmem_run_need(member), 0))
+	/* More than are ever needed are enough for certain. */
+	if (VMM_UNLIKELY(!vmm_vmem_node_has(arena, 2, 0)) &&
+		!vmm_vmem_node_has(
+			arena, (rest != 0) + vmm_vmem_run_need(member), 0))
 		return VMM_ENOMEM;
-	vmm_vmem_bin_remove(arena->bins, from, bin);
-	if (bin != quanta) {
-		used = cut_front(arena, member, from, size);
-		from->base += size;
-		from->size -= size;
-		vmm_vmem_bin_add(arena->bins, from, bin - quanta);
-	} else {
+	if (VMM_LIKELY(bin != 0))
+		vmm_vmem_bin_remove(arena->bins, from, bin);
+	else if (rest == 0)
+		vmm_vmem_trees_remove(arena, from);
+	if (rest == 0) {
 		arena->free_count--;
+	} else {
+		used = cut_front(arena, member, from, size);
+		if (VMM_LIKELY(bin != 0)) {
+			from->base += size;
+			from->size = rest;
+			vmm_vmem_bin_add(arena->bins, from, bin - quanta);
+		} else if (VMM_LIKELY(from == arena->least &&
+				      vmm_vmem_bin_of(arena, rest) == 0)) {
+			vmm_vmem_least_set(from, from->base + size, rest);
+		} else {
+			vmm_vmem_store_resize(
+				arena, from, from->base + size, rest);
+		}
 	}
-	become_used(arena, member, used);
+	become_used(arena, member, used, 0);
 	vmm_vmem_index_set(arena, used);
 	*region_out = used;
 	return VMM_OK;
@@ -235,14 +216,19 @@ static int alloc_plain(struct vmm_vmem *arena, uint64_t size,
 {
 	uint64_t quanta = ((size - 1) >> arena->shift) + 1;
 	uint64_t bin = 0;
+	struct vmm_vmem_region *from;
 
 	if (size == 0)
 		return VMM_EINVAL;
 	if (VMM_LIKELY(quanta <= arena->bin_count))
 		bin = vmm_vmem_bin_from(arena->bins, quanta);
 	if (VMM_LIKELY(bin != 0))
-		return take_bin(arena, quanta, bin, region_out);
-	return take_trees(arena, quanta << arena->shift, region_out);
+		from = arena->bins->head[bin - 1];
+	else
+		from = vmm_vmem_trees_best(arena, quanta << arena->shift);
+	if (from == NULL)
+		return VMM_ENOSPC;
+	return take_front(arena, from, bin, quanta, region_out);
 }
 
 int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,

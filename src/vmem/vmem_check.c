@@ -26,7 +26,7 @@ struct walk {
 	/* The run we are in: members that are still to come, slots seen. */
 	const struct vmm_vmem_run *in;
 	unsigned left;
-	unsigned used_left;
+	unsigned markers_left;
 	uint32_t taken;
 	/* So far: */
 	uint64_t size;
@@ -79,7 +79,7 @@ static bool check_tile(struct walk *walk, const struct vmm_vmem_region *region)
 /* I6: has the run that we are in come to its end? */
 static VMM_NOINLINE bool check_run_end(const struct walk *walk)
 {
-	return walk->left == 0 && walk->used_left == 0 &&
+	return walk->left == 0 && walk->markers_left == 0 &&
 	       (walk->in == NULL || walk->in->taken == walk->taken);
 }
 
@@ -94,10 +94,10 @@ static bool enter_run(struct walk *walk)
 	walk->run = vmm_rb_next(walk->run);
 	walk->in = run;
 	walk->left = run->count;
-	walk->used_left = run->used;
+	walk->markers_left = run->markers;
 	walk->taken = 0;
 	return run->state == VMM_VMEM_RUN && run->count != 0 &&
-	       run->count <= VMM_VMEM_RUN_MAX && run->used <= run->count;
+	       run->count <= VMM_VMEM_RUN_MAX && run->markers <= run->count;
 }
 
 /* I6: the size in quanta that a slot should give for what follows. */
@@ -131,7 +131,7 @@ static bool check_slot(struct walk *walk, const struct vmm_vmem_region *member)
 static bool check_member(
 	struct walk *walk, const struct vmm_vmem_region *member)
 {
-	bool used = member->state == VMM_VMEM_USED;
+	bool marker = member->state == VMM_VMEM_SPAN;
 
 	if (walk->left == 0) {
 		if (!enter_run(walk))
@@ -139,10 +139,11 @@ static bool check_member(
 		if (walk->in->first != member || walk->in->base != member->base)
 			return false;
 	}
-	if (member->as.used.run != walk->in || (used && walk->used_left == 0))
+	if (member->as.used.run != walk->in ||
+		(marker && walk->markers_left == 0))
 		return false;
 	walk->left--;
-	walk->used_left -= used;
+	walk->markers_left -= marker;
 	return check_slot(walk, member);
 }
 

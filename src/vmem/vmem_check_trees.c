@@ -44,7 +44,8 @@ static bool check_run(const struct vmm_vmem_run *run)
 			return false;
 		gap = run->gap[slot] > gap ? run->gap[slot] : gap;
 	}
-	own = run->used != 0 ? (uint16_t)(gap | VMM_VMEM_ANY_USED) : gap;
+	own = run->count != run->markers ? (uint16_t)(gap | VMM_VMEM_ANY_USED)
+					 : gap;
 	return run->own == own;
 }
 
@@ -82,6 +83,8 @@ static bool check_sizes(const struct vmm_vmem *arena)
 	const struct vmm_rb_node *node = vmm_rb_first(&arena->free_by_size);
 	const struct vmm_vmem_region *before = NULL;
 
+	if (arena->least != (node != NULL ? vmm_vmem_of_size(node) : NULL))
+		return false;
 	for (; node != NULL; node = vmm_rb_next(node)) {
 		const struct vmm_vmem_region *region = vmm_vmem_of_size(node);
 

@@ -37,37 +37,39 @@ static VMM_RARE struct vmm_vmem_region *replace_embedded(
  *   neither neighbour free   U [used] U  -->  U [free] U
  *   the one before           [ f ][used] -->  [    f    ]
  *   the one after            [used][ g ] -->  [    g    ]
- *   both              [ f ][used][ g ]   -->  [       f       ]
+ *   both              [ f ][used][ g ]   -->  [  f or g, the larger  ]
  */
 static VMM_NOINLINE void merge(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
 	struct vmm_vmem_region *after)
 {
+	bool low = before->state == VMM_VMEM_FREE;
+	bool high = after->state == VMM_VMEM_FREE;
+	struct vmm_vmem_region *into = low ? before : after;
+	vmm_va_t base = low ? before->base : region->base;
 	uint64_t size = region->size;
 
-	if (before->state == VMM_VMEM_FREE) {
-		vmm_vmem_chain_remove(region);
-		vmm_vmem_retire(arena, region);
-		if (after->state == VMM_VMEM_FREE) {
-			size += after->size;
-			vmm_vmem_store_remove(arena, after);
-			vmm_vmem_chain_remove(after);
-			vmm_vmem_node_put(arena, after);
+	if (!low && !high) {
+		if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_EMBEDDED))
+			region = replace_embedded(arena, region);
+		vmm_vmem_store_add(arena, region);
+		return;
+	}
+	vmm_vmem_chain_remove(region);
+	vmm_vmem_retire(arena, region);
+	if (low && high) {
+		struct vmm_vmem_region *gone = after;
+
+		if (after->size > before->size) {
+			gone = before;
+			into = after;
 		}
-		vmm_vmem_store_resize(
-			arena, before, before->base, before->size + size);
-		return;
+		size += gone->size;
+		vmm_vmem_store_remove(arena, gone);
+		vmm_vmem_chain_remove(gone);
+		vmm_vmem_node_put(arena, gone);
 	}
-	if (after->state == VMM_VMEM_FREE) {
-		vmm_vmem_chain_remove(region);
-		vmm_vmem_store_resize(
-			arena, after, region->base, size + after->size);
-		vmm_vmem_retire(arena, region);
-		return;
-	}
-	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_EMBEDDED))
-		region = replace_embedded(arena, region);
-	vmm_vmem_store_add(arena, region);
+	vmm_vmem_store_resize(arena, into, base, size + into->size);
 }
 
 /* A free neighbour becomes part of a region, and its node spare. */
@@ -178,14 +180,23 @@ int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base)
 	return free_found(arena, vmm_vmem_find(arena, base));
 }
 
+/* vmm_vmem_region_size() of a region that is known to be used. */
+static uint64_t used_size(
+	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
+{
+	const uint32_t *guard = region->as.used.guard;
+
+	return region->size - (((uint64_t)guard[0] + guard[1]) << arena->shift);
+}
+
 int vmm_vmem_free_sized(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
 {
 	const struct vmm_vmem_region *region = vmm_vmem_find(arena, base);
 
 	VMM_ASSERT(arena->quantum != 0);
 
-	if (region != NULL && vmm_vmem_region_size(region) !=
-				      vmm_align_up(size, arena->quantum))
+	if (region != NULL &&
+		used_size(arena, region) != vmm_align_up(size, arena->quantum))
 		return VMM_EINVAL;
 	return free_found(arena, region);
 }

@@ -240,12 +240,10 @@ struct vmm_vmem_region *vmm_vmem_find_in_runs(
 
 /* vmem_index.c: the index of places, if there is one */
 
-/* The used region whose place is @base, in the index or not, or NULL. */
+/* The used region whose place is @base, or NULL. */
 struct vmm_vmem_region *vmm_vmem_index_find(
 	const struct vmm_vmem *arena, vmm_va_t base);
 void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
-void vmm_vmem_index_drop(
-	struct vmm_vmem *arena, const struct vmm_vmem_region *region);
 
 static inline void vmm_vmem_index_set(
 	struct vmm_vmem *arena, struct vmm_vmem_region *region)
@@ -258,8 +256,13 @@ static inline void vmm_vmem_index_set(
 static inline void vmm_vmem_index_clear(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
-	if (arena->index != NULL)
-		vmm_vmem_index_drop(arena, region);
+	struct vmm_vmem_region *next = region->as.used.next;
+
+	if (arena->index == NULL)
+		return;
+	VMM_ASSERT(*region->as.used.link == region);
+	*region->as.used.link = next;
+	next->as.used.link = region->as.used.link;
 }
 
 #endif /* VMM_VMEM_INTERNAL_H */

@@ -42,7 +42,8 @@ static uint16_t own_summary(const struct vmm_vmem_run *run)
 
 	for (unsigned i = 0; i < VMM_VMEM_RUN_MAX; i++)
 		own = run->gap[i] > own ? run->gap[i] : own;
-	return run->used != 0 ? (uint16_t)(own | VMM_VMEM_ANY_USED) : own;
+	return run->count != run->markers ? (uint16_t)(own | VMM_VMEM_ANY_USED)
+					  : own;
 }
 
 static bool update_subtree(struct vmm_rb_node *node)
@@ -145,12 +146,12 @@ static VMM_RARE void move_member(struct vmm_vmem *arena,
 	struct vmm_vmem_run *to, struct vmm_vmem_region *member)
 {
 	struct vmm_vmem_run *from = member->as.used.run;
-	bool used = member->state == VMM_VMEM_USED;
+	bool marker = member->state == VMM_VMEM_SPAN;
 
 	from->count--;
 	to->count++;
-	from->used = (uint16_t)(from->used - used);
-	to->used = (uint16_t)(to->used + used);
+	from->markers -= marker;
+	to->markers += marker;
 	member->as.used.run = to;
 	if (arena->by_address) {
 		uint16_t gap = from->gap[member->slot];
@@ -316,6 +317,7 @@ VMM_RARE void vmm_vmem_run_marker_join(struct vmm_vmem *arena,
 	else
 		run = member->as.used.run;
 	run->count++;
+	run->markers++;
 	marker->as.span.run = run;
 	if (arena->by_address) {
 		vmm_vmem_run_take_slot(run, marker);
@@ -329,6 +331,7 @@ VMM_RARE struct vmm_vmem_run *vmm_vmem_run_marker_leave(
 	struct vmm_vmem_run *run = marker->as.span.run;
 
 	run->count--;
+	run->markers--;
 	if (run->first == marker && run->count != 0) {
 		run->first = vmm_vmem_member_after(marker);
 		run->base = run->first->base;
@@ -389,7 +392,7 @@ struct vmm_vmem_region *vmm_vmem_used_seek(
 	if (member->state == VMM_VMEM_HEAD)
 		return NULL;
 	run = member->as.used.run;
-	if (run->used != 0) {
+	if (run->count != run->markers) {
 		while (member->state == VMM_VMEM_SPAN &&
 			member->as.span.run == run)
 			member = vmm_vmem_member_step(member, dir);

@@ -53,8 +53,7 @@ static inline void vmm_vmem_run_join(struct vmm_vmem *arena,
 	if (VMM_UNLIKELY(run->count == VMM_VMEM_RUN_MAX))
 		run = vmm_vmem_run_cut(arena, member, region);
 	region->as.used.run = run;
-	run->count++;
-	if (run->used++ == 0)
+	if (VMM_UNLIKELY(run->count++ == run->markers))
 		vmm_vmem_run_settle(run);
 	if (VMM_UNLIKELY(arena->by_address)) {
 		vmm_vmem_run_take_slot(run, region);
@@ -75,7 +74,6 @@ static inline struct vmm_vmem_run *vmm_vmem_run_leave(
 	VMM_ASSERT(run->state == VMM_VMEM_RUN);
 
 	run->count--;
-	run->used--;
 	if (run->first == region && run->count != 0) {
 		run->first = vmm_vmem_member_after(region);
 		run->base = run->first->base;
@@ -90,7 +88,7 @@ static inline void vmm_vmem_run_left(struct vmm_vmem *arena,
 {
 	if (VMM_UNLIKELY(arena->by_address))
 		vmm_vmem_run_gaps(arena, member, NULL);
-	if (VMM_UNLIKELY(run->used == 0 || arena->by_address))
+	if (VMM_UNLIKELY(run->count == run->markers || arena->by_address))
 		vmm_vmem_run_settle(run);
 	if (VMM_UNLIKELY(run->count < VMM_VMEM_RUN_FEW))
 		vmm_vmem_run_thin(arena, run);

@@ -74,6 +74,16 @@ static bool key_below(
 	       (region->size == size && region->base < base);
 }
 
+/* From the tree by base to the tree by size, along the pair. */
+static struct vmm_rb_node *partner(struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_node *pair = region->as.tree.by_base.pair;
+
+	VMM_ASSERT(pair != NULL && pair->pair == &region->as.tree.by_base);
+
+	return &pair->rb;
+}
+
 static void size_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	struct vmm_rb_node *parent = NULL;
@@ -88,6 +98,16 @@ static void size_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	}
 	vmm_rb_insert_at(
 		&arena->free_by_size, &region->as.tree.by_size.rb, parent, dir);
+	if (arena->least == NULL ||
+		key_below(region, arena->least->size, arena->least->base))
+		arena->least = region;
+}
+
+static void size_erase(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	if (arena->least == region)
+		arena->least = vmm_vmem_trees_larger(region);
+	vmm_rb_erase(&arena->free_by_size, partner(region));
 }
 
 static void base_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
@@ -105,16 +125,6 @@ static void base_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 		parent, dir, update_largest);
 }
 
-/* From the tree by base to the tree by size, along the pair. */
-static struct vmm_rb_node *partner(struct vmm_vmem_region *region)
-{
-	struct vmm_vmem_node *pair = region->as.tree.by_base.pair;
-
-	VMM_ASSERT(pair != NULL && pair->pair == &region->as.tree.by_base);
-
-	return &pair->rb;
-}
-
 static void trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	region->as.tree.by_base.pair = &region->as.tree.by_size;
@@ -124,9 +134,10 @@ static void trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	arena->tree_count++;
 }
 
-static void trees_remove(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+void vmm_vmem_trees_remove(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
-	vmm_rb_erase(&arena->free_by_size, partner(region));
+	size_erase(arena, region);
 	vmm_rb_erase_with(&arena->free_by_base, &region->as.tree.by_base.rb,
 		update_largest);
 	arena->tree_count--;
@@ -150,12 +161,14 @@ static bool passes(
 static void trees_resize(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 	vmm_va_t base, uint64_t size)
 {
-	struct vmm_rb_node *node = partner(region);
-	bool moves;
+	bool moves = passes(region, base, size);
 
-	moves = passes(region, base, size);
+	if (!moves && region == arena->least) {
+		vmm_vmem_least_set(region, base, size);
+		return;
+	}
 	if (moves)
-		vmm_rb_erase(&arena->free_by_size, node);
+		size_erase(arena, region);
 	region->base = base;
 	region->size = size;
 	if (moves)
@@ -192,7 +205,7 @@ void vmm_vmem_store_remove(
 	if (VMM_LIKELY(bin != 0))
 		vmm_vmem_bin_remove(arena->bins, region, bin);
 	else
-		trees_remove(arena, region);
+		vmm_vmem_trees_remove(arena, region);
 }
 
 void vmm_vmem_store_resize(struct vmm_vmem *arena,
@@ -210,8 +223,6 @@ void vmm_vmem_store_resize(struct vmm_vmem *arena,
 		vmm_vmem_bin_add(arena->bins, region, new);
 		return;
 	}
-	if (vmm_vmem_resize_alone(arena, region, base, size))
-		return;
 	if ((old | new) == 0 && region->flags == 0) {
 		trees_resize(arena, region, base, size);
 		return;
@@ -222,12 +233,14 @@ void vmm_vmem_store_resize(struct vmm_vmem *arena,
 	vmm_vmem_store_add(arena, region);
 }
 
-struct vmm_vmem_region *vmm_vmem_trees_best(
+struct vmm_vmem_region *vmm_vmem_trees_find(
 	const struct vmm_vmem *arena, uint64_t size)
 {
 	const struct vmm_rb_node *node = arena->free_by_size.root;
 	struct vmm_vmem_region *best = NULL;
 
+	if (size == 0)
+		return NULL;
 	while (node != NULL) {
 		struct vmm_vmem_region *region = vmm_vmem_of_size(node);
 		unsigned dir = region->size < size;

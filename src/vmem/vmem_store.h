@@ -73,26 +73,40 @@ static inline uint64_t vmm_vmem_bin_from(
 }
 
 /* The trees, for regions without a bin. */
-struct vmm_vmem_region *vmm_vmem_trees_best(
+struct vmm_vmem_region *vmm_vmem_trees_find(
 	const struct vmm_vmem *arena, uint64_t size);
+void vmm_vmem_trees_remove(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region);
+
+/* The smallest region of the trees of at least @size bytes; none: NULL. */
+static inline struct vmm_vmem_region *vmm_vmem_trees_best(
+	const struct vmm_vmem *arena, uint64_t size)
+{
+	struct vmm_vmem_region *least = arena->least;
+
+	/* Rounding up to 2^64 gives 0: more than any span holds. */
+	if (VMM_LIKELY(least == NULL || size - 1 < least->size))
+		return least;
+	return vmm_vmem_trees_find(arena, size);
+}
 
 /*
- * Resize a region that is the only one of the trees, as what is left of a young
- * arena's span is, and stays there. Is it one?
+ * The least region of the trees is what most requests are cut from that find no
+ * bin. As long as it stays the least, its place in both trees stays, and so do
+ * the sums above it: they are of regions that are larger.
  */
-static inline bool vmm_vmem_resize_alone(const struct vmm_vmem *arena,
-	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+static inline void vmm_vmem_least_set(
+	struct vmm_vmem_region *least, vmm_va_t base, uint64_t size)
 {
-	if (arena->tree_count != 1 ||
-		vmm_vmem_bin_of(arena, region->size) != 0 ||
-		vmm_vmem_bin_of(arena, size) != 0 || region->flags != 0)
-		return false;
-	VMM_ASSERT(region->as.tree.by_base.pair == &region->as.tree.by_size);
+	const struct vmm_rb_node *node = &least->as.tree.by_base.rb;
 
-	region->base = base;
-	region->size = size;
-	region->as.tree.largest = size;
-	return true;
+	VMM_ASSERT(least->as.tree.by_base.pair == &least->as.tree.by_size);
+
+	least->base = base;
+	least->size = size;
+	if (node->child[VMM_RB_LEFT] == NULL &&
+		node->child[VMM_RB_RIGHT] == NULL)
+		least->as.tree.largest = size;
 }
 
 /*

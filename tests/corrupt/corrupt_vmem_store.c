@@ -72,13 +72,13 @@ TEST(corrupt_vmem_run_fields)
 			run->count = 0;
 			expect_corrupt();
 			run = built_run(config, i);
-			run->count = UINT16_MAX;
+			run->count = UINT32_MAX;
 			expect_corrupt();
 			run = built_run(config, i);
-			run->used++;
+			run->markers++;
 			expect_corrupt();
 			run = built_run(config, i);
-			run->used--;
+			run->markers--;
 			expect_corrupt();
 			run = built_run(config, i);
 			run->base += PAGE;
@@ -298,112 +298,92 @@ TEST(corrupt_vmem_bin_setup)
 	expect_corrupt();
 }
 
-/*
- * I9: an entry with another tag, in another bucket, of a region that was freed.
- * An entry is a distance in the upper bits and a part of the hash in the lower.
- */
-TEST(corrupt_vmem_index)
+/* The bucket of the index of the nth used region that is the first in one. */
+static struct vmm_vmem_region **built_bucket(unsigned nth)
 {
-	uint32_t *index = (uint32_t *)(void *)arena_index;
-
-	for (unsigned i = 0; i < 32 * 4; i++) {
-		unsigned to = (i + 4) % (32 * 4);
-		uint32_t entry;
-
-		build(&all);
-		entry = index[i];
-		if (entry == 0)
-			continue;
-		/* No entry is no fault. */
-		index[i] = 0;
-		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
-		index[to] = entry;
-		expect_corrupt();
-		for (unsigned bit = 0; bit < 7; bit++) {
-			build(&all);
-			index[i] ^= UINT32_C(1) << bit;
-			expect_corrupt();
-		}
-	}
-	for (unsigned i = 0; i < 32 * 4; i++) {
-		struct vmm_vmem_region *region;
-		uint32_t entry;
-
-		build(&all);
-		entry = index[i];
-		if (entry == 0)
-			continue;
-		for (region = arena.head.link[AFTER]; region != &arena.head;
-			region = region->link[AFTER]) {
-			if (region->state != VMM_VMEM_USED)
-				continue;
-			CHECK_EQ(vmm_vmem_free_region(&arena, region), VMM_OK);
-			if (index[i] != entry)
-				break;
-			region = arena.head.link[AFTER];
-		}
-		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
-		index[i] = entry;
-		expect_corrupt();
-	}
-}
-
-/* Does a region's entry lie where it remembers it? */
-static bool has_entry(const struct vmm_vmem_region *region)
-{
-	const uint32_t *index = (uint32_t *)(void *)arena_index;
-	int32_t entry = (int32_t)index[region->as.used.place];
-
-	return (intptr_t)region ==
-	       (intptr_t)arena_index + (intptr_t)(entry >> 7) * 16;
-}
-
-/* I9: what a region remembers is where its entry is, and if it has none, one. */
-TEST(corrupt_vmem_index_places)
-{
-	const uint32_t count = 32 * 4;
-	unsigned used = 0;
-
-	for (unsigned nth = 0;; nth++) {
-		struct vmm_vmem_region *region;
-		unsigned left = nth;
-
-		build(&all);
-		for (region = arena.head.link[AFTER]; region != &arena.head;
-			region = region->link[AFTER])
-			if (region->state == VMM_VMEM_USED && left-- == 0)
-				break;
-		if (region == &arena.head)
-			break;
-		if (has_entry(region)) {
-			used++;
-			region->as.used.place =
-				(region->as.used.place + 1) % count;
-			expect_corrupt();
-		}
-		/* Without an entry, any place is as good; but one it must be. */
-		build(&all);
-		((uint32_t *)(void *)arena_index)[region->as.used.place] = 0;
-		region->as.used.place = 0;
-		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
-		region->as.used.place = count;
-		expect_corrupt();
-		region->as.used.place = UINT32_MAX;
-		expect_corrupt();
-	}
-	CHECK(used > 3);
-}
-
-TEST(corrupt_vmem_index_setup)
-{
-	static const unsigned shifts[] = {0, 1, 6, 7, 41, 64, 65, 1000};
-
-	for (unsigned i = 0; i < 8; i++) {
-		build(&all);
-		arena.index_shift = shifts[i];
-		expect_corrupt();
-	}
 	build(&all);
-	arena.index_shift++;
-	expect_corrupt();
+	for (unsigned i = 0; i < all.index; i++)
+		if (arena_index[i] != &arena.head && nth-- == 0)
+			return &arena_index[i];
+	return NULL;
+}
+
+/* I9: a list that was lost, moved, cut, or goes in a circle. */
+TEST(corrupt_vmem_index_lists)
+{
+	struct vmm_vmem_region **bucket;
+	unsigned i = 0;
+
+	for (; built_bucket(i) != NULL; i++) {
+		struct vmm_vmem_region **other;
+		struct vmm_vmem_region *region;
+
+		bucket = built_bucket(i);
+		*bucket = &arena.head;
+		expect_corrupt();
+		bucket = built_bucket(i);
+		*bucket = NULL;
+		expect_corrupt();
+		bucket = built_bucket(i);
+		*bucket = (void *)((char *)*bucket + 1);
+		expect_corrupt();
+		/* To the list of the bucket after it. */
+		bucket = built_bucket(i);
+		other = &arena_index[(size_t)(bucket + 1 - arena_index) %
+				     all.index];
+		region = *bucket;
+		*bucket = region->as.used.next;
+		(*bucket)->as.used.link = bucket;
+		region->as.used.next = *other;
+		region->as.used.link = other;
+		(*other)->as.used.link = &region->as.used.next;
+		*other = region;
+		expect_corrupt();
+		bucket = built_bucket(i);
+		(*bucket)->as.used.next = *bucket;
+		expect_corrupt();
+		bucket = built_bucket(i);
+		(*bucket)->as.used.next = NULL;
+		expect_corrupt();
+		bucket = built_bucket(i);
+		(*bucket)->as.used.link++;
+		expect_corrupt();
+		bucket = built_bucket(i);
+		(*bucket)->as.used.link = NULL;
+		expect_corrupt();
+	}
+	CHECK(i > 3);
+}
+
+/* I9: a region that is in no list; one of the lists leads to a free one. */
+TEST(corrupt_vmem_index_members)
+{
+	struct vmm_vmem_region **bucket;
+	struct vmm_vmem_region *region;
+
+	for (unsigned i = 0; (bucket = built_bucket(i)) != NULL; i++) {
+		region = *bucket;
+		*bucket = region->as.used.next;
+		(*bucket)->as.used.link = bucket;
+		expect_corrupt();
+		bucket = built_bucket(i);
+		region = *bucket;
+		CHECK_EQ(vmm_vmem_free_region(&arena, region), VMM_OK);
+		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+		*bucket = region;
+		expect_corrupt();
+	}
+}
+
+/* I9: an index of another size. */
+TEST(corrupt_vmem_index_shift)
+{
+	static const unsigned to[] = {0, 15, 60, 64, 65, UINT32_MAX};
+
+	for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+		build(&all);
+		CHECK_EQ(arena.index_shift, 59);
+		arena.index_shift = to[i];
+		expect_corrupt();
+	}
 }

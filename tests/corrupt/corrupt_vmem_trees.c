@@ -149,6 +149,24 @@ TEST(corrupt_vmem_size_order)
 	}
 }
 
+/* I5: what is said to be the first by size. */
+TEST(corrupt_vmem_least)
+{
+	for (unsigned i = 0; i < NODES; i++) {
+		struct vmm_vmem_region *region;
+
+		config = 0;
+		region = node_of_built(i);
+		if (region == arena.least)
+			continue;
+		arena.least = region;
+		expect_corrupt();
+	}
+	build();
+	arena.least = NULL;
+	expect_corrupt();
+}
+
 /*
  * A double of a free region, not in the chain, takes its place in the tree by
  * size. All its fields are right.

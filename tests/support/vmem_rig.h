@@ -13,14 +13,14 @@
 
 #define PAGE VMM_PAGE_SIZE
 
-/* How an arena is set up. The index has so many buckets, of 16 bytes. */
+/* How an arena is set up. The index has so many buckets. */
 struct vmem_config {
 	bool bins;
 	bool by_address;
 	size_t index;
 };
 
-/* In an index of two buckets most regions have no entry. */
+/* In an index of two buckets the lists are longer than is looked at. */
 static const struct vmem_config vmem_configs[] = {
 	{false, false, 0},
 	{false, false, 2},
@@ -35,7 +35,7 @@ static const struct vmem_config vmem_configs[] = {
 
 static struct vmm_vmem arena;
 static struct vmm_vmem_bins arena_bins;
-static _Alignas(16) unsigned char arena_index[32 * 16];
+static struct vmm_vmem_region *arena_index[32];
 
 /* An arena without nodes; its tables are anything but zero before. */
 static inline void arena_init(
@@ -45,13 +45,15 @@ static inline void arena_init(
 
 	for (size_t i = 0; i < sizeof(arena_bins); i++)
 		raw[i] = 0xa5;
-	for (size_t i = 0; i < sizeof(arena_index); i++)
-		arena_index[i] = 0xa5;
+	for (size_t i = 0; i < sizeof(arena_index) / sizeof(arena_index[0]);
+		i++)
+		arena_index[i] = (void *)raw;
 	vmm_vmem_init(&arena, quantum);
 	if (config->bins)
 		vmm_vmem_set_bins(&arena, &arena_bins, config->by_address);
 	if (config->index != 0)
-		vmm_vmem_set_index(&arena, arena_index, config->index * 16);
+		vmm_vmem_set_index(&arena, arena_index,
+			config->index * sizeof(arena_index[0]));
 }
 
 /* The arena, its tables and its nodes, byte by byte. */
