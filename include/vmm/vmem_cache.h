@@ -69,9 +69,9 @@ enum {
 
 /* The parked regions of one size: a stack in the cache's places. */
 struct vmm_vmem_stack {
-	uint16_t count;
-	uint16_t depth; /* how many may be parked now */
-	uint16_t first; /* place */
+	uint16_t top;	/* the first place of no parked region */
+	uint16_t first; /* place of the stack */
+	uint16_t limit; /* the first place that may not be used now */
 	uint8_t lost;	/* one had no place, since one was last asked for */
 	uint8_t proofs; /* that it should be deeper */
 };
@@ -153,10 +153,9 @@ static inline bool vmm_vmem_cache_pop(
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 
-	if (stack->count == 0)
+	if (stack->top == stack->first)
 		return false;
-	stack->count--;
-	*parked_out = cache->place[stack->first + stack->count];
+	*parked_out = cache->place[--stack->top];
 	return true;
 }
 
@@ -166,10 +165,9 @@ static inline bool vmm_vmem_cache_push(
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 
-	if (stack->count >= stack->depth)
+	if (stack->top >= stack->limit)
 		return false;
-	cache->place[stack->first + stack->count] = parked;
-	stack->count++;
+	cache->place[stack->top++] = parked;
 	return true;
 }
 

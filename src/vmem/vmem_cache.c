@@ -51,8 +51,11 @@ VMM_RARE void vmm_vmem_cache_init(struct vmm_vmem_cache *cache,
 	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES / 64; i++)
 		cache->deep[i] = 0;
 	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES; i++) {
-		cache->stack[i] =
-			(struct vmm_vmem_stack){.first = (uint16_t)first};
+		cache->stack[i] = (struct vmm_vmem_stack){
+			.top = (uint16_t)first,
+			.first = (uint16_t)first,
+			.limit = (uint16_t)first,
+		};
 		first += VMM_VMEM_CACHE_DEPTH(i + 1);
 	}
 	VMM_ASSERT(first == VMM_VMEM_CACHE_PLACES);
@@ -65,12 +68,23 @@ void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift)
 	cache->limit_shift = shift;
 }
 
+/* How many regions are parked, and how many may be. */
+static unsigned count_of(const struct vmm_vmem_stack *stack)
+{
+	return (unsigned)stack->top - stack->first;
+}
+
+static unsigned depth_of(const struct vmm_vmem_stack *stack)
+{
+	return (unsigned)stack->limit - stack->first;
+}
+
 VMM_RARE uint64_t vmm_vmem_cache_parked(const struct vmm_vmem_cache *cache)
 {
 	uint64_t quanta = 0;
 
 	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES; i++)
-		quanta += (uint64_t)cache->stack[i].count * (i + 1);
+		quanta += (uint64_t)count_of(&cache->stack[i]) * (i + 1);
 	return quanta << cache->shift;
 }
 
@@ -148,16 +162,16 @@ static VMM_RARE int flush(
 	uint64_t *place = &cache->place[stack->first];
 	int err = VMM_OK;
 
-	VMM_ASSERT(count <= stack->count);
+	VMM_ASSERT(count <= count_of(stack));
 
 	for (unsigned k = 0; k < count; k++) {
 		int one = unpark(cache, i, place[k]);
 
 		err = err != VMM_OK ? err : one;
 	}
-	for (unsigned k = count; k < stack->count; k++)
+	for (unsigned k = count; k < count_of(stack); k++)
 		place[k - count] = place[k];
-	stack->count = (uint16_t)(stack->count - count);
+	stack->top = (uint16_t)(stack->top - count);
 	return err;
 }
 
@@ -166,10 +180,10 @@ static VMM_RARE void set_depth(
 {
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 
-	cache->allotted += ((uint64_t)depth - stack->depth) * (i + 1);
-	if (depth < stack->depth)
+	cache->allotted += ((uint64_t)depth - depth_of(stack)) * (i + 1);
+	if (depth < depth_of(stack))
 		stack->proofs = 0;
-	stack->depth = (uint16_t)depth;
+	stack->limit = (uint16_t)(stack->first + depth);
 	if (depth != 0)
 		cache->deep[i / 64] |= UINT64_C(1) << i % 64;
 	else
@@ -199,8 +213,8 @@ static VMM_RARE int shrink(
 {
 	int err = VMM_OK;
 
-	if (cache->stack[i].count > depth)
-		err = flush(cache, i, cache->stack[i].count - depth);
+	if (count_of(&cache->stack[i]) > depth)
+		err = flush(cache, i, count_of(&cache->stack[i]) - depth);
 	set_depth(cache, i, depth);
 	return err;
 }
@@ -212,7 +226,7 @@ static VMM_RARE int shrink_victim(struct vmm_vmem_cache *cache)
 		next_deep(cache, cache->victim / 16 % VMM_VMEM_CACHE_SIZES);
 
 	cache->victim = (i + 1) * 16;
-	return shrink(cache, i, cache->stack[i].depth / 2u);
+	return shrink(cache, i, depth_of(&cache->stack[i]) / 2);
 }
 
 static VMM_RARE int flush_all(struct vmm_vmem_cache *cache)
@@ -249,13 +263,13 @@ static VMM_NOINLINE int deepen(struct vmm_vmem_cache *cache, uint64_t i)
 	unsigned step = most / 4;
 	uint64_t room = limit_of(cache) - cache->allotted;
 
-	if (stack->depth == most)
+	if (depth_of(stack) == most)
 		return VMM_OK;
 	stack->proofs = PROOFS - 1;
-	if (step > most - stack->depth)
-		step = most - stack->depth;
+	if (step > most - depth_of(stack))
+		step = most - depth_of(stack);
 	if (UINT64_C(4) * step * (i + 1) <= room)
-		set_depth(cache, i, stack->depth + step);
+		set_depth(cache, i, depth_of(stack) + step);
 	else if (++cache->victim % 16 == 0)
 		return shrink_victim(cache);
 	return VMM_OK;
@@ -376,6 +390,12 @@ int vmm_vmem_cache_alloc_region(struct vmm_vmem_cache *cache, uint64_t size,
 	return VMM_OK;
 }
 
+/* Is the stack of size index @i full? */
+static bool is_full(const struct vmm_vmem_cache *cache, uint64_t i)
+{
+	return cache->stack[i].top >= cache->stack[i].limit;
+}
+
 /* Park a region; there is a place. */
 static inline void park(struct vmm_vmem_cache *cache, uint64_t i,
 	struct vmm_vmem_region *region)
@@ -412,7 +432,7 @@ static VMM_NOINLINE int free_full(struct vmm_vmem_cache *cache, uint64_t i,
 
 	lock(cache);
 	err = make_place(cache, i);
-	if (VMM_UNLIKELY(cache->stack[i].count < cache->stack[i].depth))
+	if (VMM_UNLIKELY(!is_full(cache, i)))
 		park(cache, i, region);
 	else
 		vmm_vmem_release(cache->arena, region);
@@ -433,7 +453,7 @@ int vmm_vmem_cache_free_region(
 	i = (region->size - 1) >> cache->shift;
 	if (VMM_UNLIKELY(i >= VMM_VMEM_CACHE_SIZES || !is_plain(region)))
 		return free_large(cache, region);
-	if (cache->stack[i].count >= cache->stack[i].depth)
+	if (is_full(cache, i))
 		return free_full(cache, i, region);
 	park(cache, i, region);
 	return VMM_OK;
