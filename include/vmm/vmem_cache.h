@@ -13,7 +13,8 @@
  * all by a share of what the arena has in use (vmm_vmem_cache_set_limit()).
  * When the arena cannot serve a request, the cache it came through is emptied
  * and the request tried again; the caches of other CPUs are for the caller to
- * drain.
+ * drain. A request for more than all that a cache may park empties it first, so
+ * that no large hole is missed for what is parked in it.
  *
  *	static struct vmm_vmem_cache caches[CPUS];
  *
@@ -86,7 +87,8 @@ struct vmm_vmem_cache {
 	unsigned limit_shift; /* see vmm_vmem_cache_set_limit() */
 	unsigned victim;      /* the next stack that must give way, times 16 */
 	uint64_t allotted;    /* quanta that the stacks may hold in all */
-	uint64_t bad_count;   /* parked regions that the arena did not know */
+	uint64_t least;	    /* of these need no look at the arena, see there */
+	uint64_t bad_count; /* parked regions that the arena did not know */
 	uint64_t deep[VMM_VMEM_CACHE_SIZES / 64]; /* stacks of depth not 0 */
 	struct vmm_vmem_stack stack[VMM_VMEM_CACHE_SIZES];
 	/* First addresses or handles. */
@@ -108,16 +110,17 @@ void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
 /**
  * vmm_vmem_cache_set_limit() - Bound what may be parked.
  * @cache: The cache.
- * @shift: At most what the arena has in use >> @shift, and at least
- *         VMM_VMEM_CACHE_LEAST quanta. The default is VMM_VMEM_CACHE_SHIFT,
- *         1/16. Below 64. All caches of an arena together park that much times
+ * @shift: At most what the arena has in use >> @shift. The default is
+ *         VMM_VMEM_CACHE_SHIFT, 1/16. Below 64. Where that is less than
+ *         VMM_VMEM_CACHE_LEAST quanta, these may be parked, in a small arena
+ *         1/64 of it. All caches of an arena together park that much times
  *         their number.
  *
  * Takes effect at the next calls that go to the arena.
  */
 void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift);
 #define VMM_VMEM_CACHE_SHIFT 4
-#define VMM_VMEM_CACHE_LEAST 1024
+#define VMM_VMEM_CACHE_LEAST 4096
 
 /**
  * vmm_vmem_cache_drain() - Free all parked regions to the arena.

@@ -47,6 +47,7 @@ VMM_RARE void vmm_vmem_cache_init(struct vmm_vmem_cache *cache,
 	cache->limit_shift = VMM_VMEM_CACHE_SHIFT;
 	cache->victim = 0;
 	cache->allotted = 0;
+	cache->least = 0;
 	cache->bad_count = 0;
 	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES / 64; i++)
 		cache->deep[i] = 0;
@@ -128,13 +129,22 @@ static bool is_plain(const struct vmm_vmem_region *region)
 
 /* Holding the lock, from here on. */
 
+/* Quanta that may be parked whatever is in use. */
+static uint64_t least_of(const struct vmm_vmem_cache *cache)
+{
+	uint64_t least = cache->arena->size >> cache->shift >> 6;
+
+	return least < VMM_VMEM_CACHE_LEAST ? least : VMM_VMEM_CACHE_LEAST;
+}
+
 /* Quanta that may be parked: a share of what the arena has in use now. */
-static uint64_t limit_of(const struct vmm_vmem_cache *cache)
+static uint64_t limit_of(struct vmm_vmem_cache *cache)
 {
 	uint64_t limit =
 		cache->arena->used_size >> cache->shift >> cache->limit_shift;
 
-	return limit < VMM_VMEM_CACHE_LEAST ? VMM_VMEM_CACHE_LEAST : limit;
+	cache->least = least_of(cache);
+	return limit < cache->least ? cache->least : limit;
 }
 
 /* Free one parked region of size index @i to the arena. */
@@ -229,14 +239,17 @@ static VMM_RARE int shrink_victim(struct vmm_vmem_cache *cache)
 	return shrink(cache, i, depth_of(&cache->stack[i]) / 2);
 }
 
+/* Free all that is parked. The stacks keep their depths. */
 static VMM_RARE int flush_all(struct vmm_vmem_cache *cache)
 {
 	int err = VMM_OK;
 
 	for (unsigned word = 0; word < VMM_VMEM_CACHE_SIZES / 64; word++) {
-		while (cache->deep[word] != 0) {
-			int one = shrink(cache,
-				word * 64 + vmm_ctz(cache->deep[word]), 0);
+		uint64_t bits = cache->deep[word];
+
+		for (; bits != 0; bits &= bits - 1) {
+			unsigned i = word * 64 + vmm_ctz(bits);
+			int one = flush(cache, i, count_of(&cache->stack[i]));
 
 			err = err != VMM_OK ? err : one;
 		}
@@ -244,11 +257,16 @@ static VMM_RARE int flush_all(struct vmm_vmem_cache *cache)
 	return err;
 }
 
-/* Do the stacks hold more than they may? They do only if less is in use. */
-static bool is_over(const struct vmm_vmem_cache *cache)
+/* May the stacks hold more than they should? */
+static bool is_near(const struct vmm_vmem_cache *cache)
 {
-	return VMM_UNLIKELY(cache->allotted > VMM_VMEM_CACHE_LEAST) &&
-	       cache->allotted > limit_of(cache);
+	return VMM_UNLIKELY(cache->allotted > cache->least);
+}
+
+/* Do they? They do only when there is less in use than there was. */
+static bool is_over(struct vmm_vmem_cache *cache)
+{
+	return is_near(cache) && cache->allotted > limit_of(cache);
 }
 
 /*
@@ -261,7 +279,8 @@ static VMM_NOINLINE int deepen(struct vmm_vmem_cache *cache, uint64_t i)
 	struct vmm_vmem_stack *stack = &cache->stack[i];
 	unsigned most = VMM_VMEM_CACHE_DEPTH(i + 1);
 	unsigned step = most / 4;
-	uint64_t room = limit_of(cache) - cache->allotted;
+	uint64_t limit = limit_of(cache);
+	uint64_t room = limit > cache->allotted ? limit - cache->allotted : 0;
 
 	if (depth_of(stack) == most)
 		return VMM_OK;
@@ -312,8 +331,10 @@ static void miss(struct vmm_vmem_cache *cache, uint64_t i)
 
 /* The arena is out of addresses or nodes: try again without the cache. */
 static VMM_RARE int fetch_again(struct vmm_vmem_cache *cache, uint64_t size,
-	const struct vmm_vmem_region **region_out)
+	const struct vmm_vmem_region **region_out, int err)
 {
+	if (err != VMM_ENOSPC && err != VMM_ENOMEM)
+		return err;
 	/* Bad frees are counted; this caller is not to blame. */
 	(void)flush_all(cache);
 	return vmm_vmem_alloc_region(cache->arena, size, region_out);
@@ -327,10 +348,29 @@ static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
 
 	lock(cache);
 	err = vmm_vmem_alloc_region(cache->arena, size, region_out);
-	if (VMM_UNLIKELY(err == VMM_ENOSPC || err == VMM_ENOMEM))
-		err = fetch_again(cache, size, region_out);
+	if (VMM_UNLIKELY(err != VMM_OK))
+		err = fetch_again(cache, size, region_out, err);
 	unlock(cache);
 	return err;
+}
+
+/* Empty the cache for a request of more than may be parked in all: no great hole
+   is to be missed for what is parked in it. */
+static VMM_RARE void make_way(struct vmm_vmem_cache *cache, uint64_t size)
+{
+	lock(cache);
+	if (size >> cache->shift > limit_of(cache))
+		(void)flush_all(cache);
+	unlock(cache);
+}
+
+/* Allocate what is never parked. */
+static VMM_NOINLINE int fetch_large(struct vmm_vmem_cache *cache, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	if (size >> cache->shift > cache->least)
+		make_way(cache, size);
+	return fetch(cache, size, region_out);
 }
 
 int vmm_vmem_cache_alloc_slow(
@@ -343,9 +383,12 @@ int vmm_vmem_cache_alloc_slow(
 	if (cache->flags & VMM_VMEM_CACHE_HANDLES) {
 		err = vmm_vmem_cache_alloc_region(cache, size, &region);
 	} else {
-		if (i < VMM_VMEM_CACHE_SIZES)
+		if (i < VMM_VMEM_CACHE_SIZES) {
 			miss(cache, i);
-		err = fetch(cache, size, &region);
+			err = fetch(cache, size, &region);
+		} else {
+			err = fetch_large(cache, size, &region);
+		}
 	}
 	if (err == VMM_OK)
 		*base_out = region->base;
@@ -376,7 +419,7 @@ int vmm_vmem_cache_alloc_region(struct vmm_vmem_cache *cache, uint64_t size,
 	uint64_t parked;
 
 	if (i >= VMM_VMEM_CACHE_SIZES)
-		return fetch(cache, size, region_out);
+		return fetch_large(cache, size, region_out);
 	if (!vmm_vmem_cache_pop(cache, i, &parked)) {
 		miss(cache, i);
 		return fetch(cache, size, region_out);
@@ -400,12 +443,14 @@ static bool is_full(const struct vmm_vmem_cache *cache, uint64_t i)
 static inline void park(struct vmm_vmem_cache *cache, uint64_t i,
 	struct vmm_vmem_region *region)
 {
-	bool handles = (cache->flags & VMM_VMEM_CACHE_HANDLES) != 0;
+	uint64_t parked = region->base;
 
-	if (VMM_LIKELY(handles))
+	VMM_ASSERT(!is_full(cache, i));
+	if (VMM_LIKELY(cache->flags & VMM_VMEM_CACHE_HANDLES)) {
 		set_parked(region, true);
-	vmm_vmem_cache_push(
-		cache, i, handles ? (uintptr_t)region : region->base);
+		parked = (uintptr_t)region;
+	}
+	cache->place[cache->stack[i].top++] = parked;
 }
 
 /* Free a region that is never parked. */
@@ -417,25 +462,40 @@ static VMM_NOINLINE int free_large(
 	if (is_parked(region))
 		return VMM_ENOENT;
 	lock(cache);
-	vmm_vmem_release(cache->arena, region);
+	(void)vmm_vmem_release(cache->arena, region);
 	if (is_over(cache))
 		err = shrink_victim(cache);
 	unlock(cache);
 	return err;
 }
 
-/* Free a region whose stack is full, if no place can be made. */
-static VMM_NOINLINE int free_full(struct vmm_vmem_cache *cache, uint64_t i,
+/* Free a region whose stack is full, unless a place can be made. */
+static VMM_NOINLINE int free_proven(struct vmm_vmem_cache *cache, uint64_t i,
 	struct vmm_vmem_region *region)
 {
 	int err;
 
 	lock(cache);
 	err = make_place(cache, i);
-	if (VMM_UNLIKELY(!is_full(cache, i)))
-		park(cache, i, region);
+	if (is_full(cache, i))
+		(void)vmm_vmem_release(cache->arena, region);
 	else
-		vmm_vmem_release(cache->arena, region);
+		park(cache, i, region);
+	unlock(cache);
+	return err;
+}
+
+/* Free a region whose stack is full. */
+static VMM_NOINLINE int free_full(struct vmm_vmem_cache *cache, uint64_t i,
+	struct vmm_vmem_region *region)
+{
+	int err;
+
+	if (cache->stack[i].proofs >= PROOFS || is_near(cache))
+		return free_proven(cache, i, region);
+	cache->stack[i].lost = 1;
+	lock(cache);
+	err = vmm_vmem_release(cache->arena, region);
 	unlock(cache);
 	return err;
 }
@@ -453,10 +513,11 @@ int vmm_vmem_cache_free_region(
 	i = (region->size - 1) >> cache->shift;
 	if (VMM_UNLIKELY(i >= VMM_VMEM_CACHE_SIZES || !is_plain(region)))
 		return free_large(cache, region);
-	if (is_full(cache, i))
-		return free_full(cache, i, region);
-	park(cache, i, region);
-	return VMM_OK;
+	if (!is_full(cache, i)) {
+		park(cache, i, region);
+		return VMM_OK;
+	}
+	return free_full(cache, i, region);
 }
 
 int vmm_vmem_cache_free_base(struct vmm_vmem_cache *cache, vmm_va_t base)

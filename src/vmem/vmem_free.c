@@ -120,7 +120,7 @@ static inline bool merge_binned(struct vmm_vmem *arena,
 	return true;
 }
 
-void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	struct vmm_vmem_region *before = region->link[BEFORE];
 	struct vmm_vmem_region *after = region->link[AFTER];
@@ -143,6 +143,7 @@ void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 		merge(arena, region, before, after);
 	vmm_vmem_run_left(arena, run, member);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	return VMM_OK;
 }
 
 int vmm_vmem_free_region(
@@ -155,8 +156,7 @@ int vmm_vmem_free_region(
 	open = vmm_vmem_open(arena, region);
 	if (open == NULL)
 		return VMM_ENOENT;
-	vmm_vmem_release(arena, open);
-	return VMM_OK;
+	return vmm_vmem_release(arena, open);
 }
 
 /* What was found is a used region of the arena; it may be parked. */
@@ -169,8 +169,7 @@ static int free_found(
 		return VMM_ENOENT;
 	region = found->link[BEFORE]->link[AFTER];
 	VMM_ASSERT(region == found);
-	vmm_vmem_release(arena, region);
-	return VMM_OK;
+	return vmm_vmem_release(arena, region);
 }
 
 int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base)

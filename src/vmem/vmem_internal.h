@@ -222,8 +222,8 @@ static inline void vmm_vmem_retire(
 		vmm_vmem_node_put(arena, region);
 }
 
-/* Free a used region. */
-void vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region);
+/* Free a used region. VMM_OK. */
+int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region);
 
 /* vmem_alloc.c */
 

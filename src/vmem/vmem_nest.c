@@ -122,7 +122,7 @@ VMM_RARE int vmm_vmem_free_release(
 	if (open == NULL)
 		return VMM_ENOENT;
 	base = open->base;
-	vmm_vmem_release(arena, open);
+	(void)vmm_vmem_release(arena, open);
 	/* Still in use or not imported: then there is nothing to give back. */
 	(void)give_back(arena, vmm_vmem_span_floor(arena, base));
 	return VMM_OK;

@@ -86,10 +86,12 @@ static inline struct vmm_vmem_run *vmm_vmem_run_leave(
 static inline void vmm_vmem_run_left(struct vmm_vmem *arena,
 	struct vmm_vmem_run *run, struct vmm_vmem_region *member)
 {
-	if (VMM_UNLIKELY(arena->by_address))
+	if (VMM_UNLIKELY(arena->by_address)) {
 		vmm_vmem_run_gaps(arena, member, NULL);
-	if (VMM_UNLIKELY(run->count == run->markers || arena->by_address))
 		vmm_vmem_run_settle(run);
+	} else if (VMM_UNLIKELY(run->count == run->markers)) {
+		vmm_vmem_run_settle(run);
+	}
 	if (VMM_UNLIKELY(run->count < VMM_VMEM_RUN_FEW))
 		vmm_vmem_run_thin(arena, run);
 }

@@ -285,7 +285,7 @@ int vmm_vmem_free_part(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
 	if (skip >= body || size > body - skip)
 		return VMM_ENOENT;
 	if (size == body) {
-		vmm_vmem_release(arena, region);
+		(void)vmm_vmem_release(arena, region);
 		return VMM_OK;
 	}
 	dir = skip == 0 ? BEFORE : AFTER;

@@ -120,18 +120,6 @@ void vmm_vmem_store_remove(
 void vmm_vmem_store_resize(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size);
 
-/* The smallest free region of at least @size bytes, not 0; or NULL. */
-static inline struct vmm_vmem_region *vmm_vmem_store_best(
-	const struct vmm_vmem *arena, uint64_t size)
-{
-	uint64_t bin = vmm_vmem_bin_of(arena, size);
-
-	if (VMM_LIKELY(bin != 0))
-		bin = vmm_vmem_bin_from(arena->bins, bin);
-	return bin != 0 ? arena->bins->head[bin - 1]
-			: vmm_vmem_trees_best(arena, size);
-}
-
 /* The one that follows a region of the trees by (size, base), or NULL. */
 struct vmm_vmem_region *vmm_vmem_trees_larger(
 	const struct vmm_vmem_region *region);

@@ -9,7 +9,7 @@
 
 #include <vmm/vmem_cache.h>
 
-#define PAGES  6000
+#define PAGES  20000
 #define LIVE   1500
 #define CACHES 3
 
@@ -221,13 +221,16 @@ static void do_rare(struct vmm_vmem_cache *cache)
 
 static void compare(void)
 {
+	const uint64_t least = PAGES / 64 < VMM_VMEM_CACHE_LEAST
+				       ? PAGES / 64
+				       : VMM_VMEM_CACHE_LEAST;
 	uint64_t most;
 
 	CHECK_EQ(arena.used_size, live_size + parked_in_all());
 	used_max = arena.used_size > used_max ? arena.used_size : used_max;
 	most = used_max / quantum >> shift_min;
-	if (most < VMM_VMEM_CACHE_LEAST)
-		most = VMM_VMEM_CACHE_LEAST;
+	if (most < least)
+		most = least;
 	for (unsigned i = 0; i < CACHES; i++)
 		CHECK(vmm_vmem_cache_parked(&caches[i]) / quantum <= most);
 	CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);

@@ -386,6 +386,64 @@ TEST(unit_vmem_cache_set_limit)
 	CHECK(parked[2] > parked[1]);
 }
 
+/* Where little is in use: 1/64 of a small arena, and VMM_VMEM_CACHE_LEAST. */
+TEST(unit_vmem_cache_least)
+{
+	static vmm_va_t at[256 * 8];
+
+	for (unsigned i = 0; i < 2 * 4; i++) {
+		uint64_t pages = UINT64_C(4096) << i / 2 * 4;
+		uint64_t most = pages / 64 < VMM_VMEM_CACHE_LEAST
+					? pages / 64
+					: VMM_VMEM_CACHE_LEAST;
+		unsigned sizes = most < 256 ? 8 : 64;
+		uint64_t parked;
+
+		open_cache(i % 2, pages);
+		for (unsigned round = 0; round < 12; round++) {
+			for (unsigned k = 0; k < sizes * 8; k++)
+				at[k] = alloc((1 + k / 8) * PAGE);
+			for (unsigned k = 0; k < sizes * 8; k++)
+				free_to(&cache, at[k], (1 + k / 8) * PAGE);
+		}
+		parked = vmm_vmem_cache_parked(&cache) / PAGE;
+		CHECK(parked <= most);
+		CHECK(parked > most / 10);
+		close_cache();
+	}
+}
+
+/*
+ * What is asked for is more than the cache may park: that is given back first,
+ * and the hole that it lies in is found. The stacks stay as deep as they were.
+ */
+TEST(unit_vmem_cache_makes_way)
+{
+	for (unsigned flags = 0; flags < 2; flags++) {
+		vmm_va_t base;
+
+		open_cache(flags, VMM_GIB(4) / PAGE);
+		warm(&cache, 3, 4);
+		base = alloc(3 * PAGE);
+		CHECK_EQ(vmm_vmem_alloc_at(&arena, BASE + 10000 * PAGE, PAGE),
+			VMM_OK);
+		free_to(&cache, base, 3 * PAGE);
+		/* It may park as many: what is parked is not looked for. */
+		CHECK(alloc(VMM_VMEM_CACHE_LEAST * PAGE) != BASE);
+		CHECK(vmm_vmem_cache_parked(&cache) >= 3 * PAGE);
+		free_to(&cache, base = alloc(10000 * PAGE), 10000 * PAGE);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 0);
+		base = alloc(3 * PAGE);
+		acquired = 0;
+		free_to(&cache, base, 3 * PAGE);
+		/* With handles, to look it up. */
+		CHECK_EQ(acquired, flags);
+		CHECK_EQ(vmm_vmem_cache_drain(&cache), VMM_OK);
+		vmm_vmem_free_all(&arena);
+		close_cache();
+	}
+}
+
 /*
  * When the arena has nothing left, what the cache has parked of other sizes is
  * given back and taken; what another cache has is for the caller to drain.
@@ -397,7 +455,10 @@ TEST(unit_vmem_cache_exhaustion_drains)
 	for (unsigned flags = 0; flags < 2; flags++) {
 		vmm_va_t base = 1;
 
-		open_cache(flags, 64);
+		open_cache(flags, 4096);
+		CHECK_EQ(vmm_vmem_alloc_at(
+				 &arena, BASE + 64 * PAGE, 4032 * PAGE),
+			VMM_OK);
 		warm(&cache, 1, 8);
 		warm(&other, 1, 8);
 		for (unsigned i = 0; i < 64; i++)
