@@ -11,7 +11,7 @@
 
 #include "support/threads.h"
 
-#define PAGES	3000
+#define PAGES	8000
 #define THREADS 3
 #define SLOTS	64
 #define STEPS	200000

@@ -513,7 +513,7 @@ TEST(unit_vmem_cache_the_other_kind)
 		const struct vmm_vmem_region *region = NULL;
 		vmm_va_t base;
 
-		open_cache(flags, 4096);
+		open_cache(flags, 65536);
 		warm(&cache, 3, 1);
 		base = alloc(3 * PAGE);
 		region = vmm_vmem_find(&arena, base);
