@@ -11,7 +11,7 @@
 
 #include "support/threads.h"
 
-#define PAGES	8000
+#define PAGES	3000
 #define THREADS 3
 #define SLOTS	64
 #define STEPS	200000
@@ -127,6 +127,10 @@ static void race(unsigned config, unsigned flags)
 	arena_init(&vmem_configs[config], PAGE);
 	CHECK_EQ(vmm_vmem_donate(&arena, memory, sizeof(memory)), VMM_OK);
 	CHECK_EQ(vmm_vmem_add(&arena, 0, PAGES * PAGE), VMM_OK);
+	/* A small arena would have small caches; nothing is allocated here. */
+	CHECK_EQ(vmm_vmem_add_flags(&arena, VMM_GIB(64), VMM_GIB(1),
+			 VMM_VMEM_FIXED_ONLY),
+		VMM_OK);
 	by_handle = (flags & VMM_VMEM_CACHE_HANDLES) != 0;
 	for (unsigned i = 0; i < THREADS; i++)
 		vmm_vmem_cache_init(&caches[i], &arena, &lock, flags);
