@@ -186,7 +186,7 @@ static int stir_run(struct stir *stir, const struct vmem_peer *peer)
 /*
  * The state that is saved is that of some operations before the measured part:
  * they are run after going back to it, until caches are warm and the processor
- * knows the code again. A part that is run in several passes is run once more.
+ * knows the code again.
  */
 static size_t lead_of(const struct vmem_script *script)
 {
@@ -201,14 +201,9 @@ static int go_back(struct contest *contest, size_t p)
 	const struct vmem_op *measured = script->ops + script->prefix;
 	struct vmem_state *state = &contest->states[p];
 	size_t lead = lead_of(script);
-	int bad;
 
 	vmem_state_restore(state);
-	bad = run_ops(contest->peers[p], state, measured - lead, lead);
-	if (script->passes > 1)
-		bad |= run_ops(contest->peers[p], state, measured,
-			script->count - script->prefix);
-	return bad;
+	return run_ops(contest->peers[p], state, measured - lead, lead);
 }
 
 static void round_means(void *ctx, size_t p)
@@ -219,10 +214,11 @@ static void round_means(void *ctx, size_t p)
 	size_t count = script->count - script->prefix;
 	struct vmem_state *state = &contest->states[p];
 	struct bench_laps *laps = &contest->means[p];
-	int bad = go_back(contest, p);
+	int bad = 0;
 
 	bench_laps_round(laps);
 	for (unsigned pass = 0; pass < script->passes; pass++) {
+		bad |= go_back(contest, p);
 		if (script->passes > 1)
 			bad |= stir_run(&contest->stirs[p], contest->peers[p]);
 		for (size_t i = 0; i < count; i += LAP) {

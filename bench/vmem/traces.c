@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Traces of real programs (traces/README.md), replayed from an empty arena. The
- * short ones are run through several times in a row; what a cache has parked in
- * one run is still there in the next.
+ * short ones are run through several times, each time from an empty one.
  */
 #include "vmem/workloads.h"
 

@@ -413,6 +413,69 @@ TEST(unit_vmem_cache_least)
 	}
 }
 
+/* Eight each of many sizes, again and again. */
+static void churn(unsigned first, unsigned sizes)
+{
+	static vmm_va_t at[256 * 8];
+
+	for (unsigned round = 0; round < 12; round++) {
+		for (unsigned k = 0; k < sizes * 8; k++)
+			at[k] = alloc((first + k / 8) * PAGE);
+		for (unsigned k = 0; k < sizes * 8; k++)
+			free_to(&cache, at[k], (first + k / 8) * PAGE);
+	}
+}
+
+/*
+ * The arena has shrunk, or less of it is in use: what is parked beyond the limit
+ * is given up by and by, whatever is freed, and nothing takes its place.
+ */
+TEST(unit_vmem_cache_gives_up)
+{
+	const vmm_va_t far = BASE + VMM_GIB(64);
+
+	for (unsigned i = 0; i < 2 * 2; i++) {
+		uint64_t most = i / 2 ? VMM_VMEM_CACHE_LEAST : 65536 / 64;
+		vmm_va_t base;
+
+		open_cache(i % 2, i / 2 ? VMM_GIB(16) / PAGE : 65536);
+		CHECK_EQ(vmm_vmem_add(&arena, far, VMM_GIB(4)), VMM_OK);
+		CHECK_EQ(vmm_vmem_alloc_at(&arena, far, VMM_GIB(4)), VMM_OK);
+		churn(1, 80);
+		CHECK(vmm_vmem_cache_parked(&cache) / PAGE > 2 * most);
+		CHECK_EQ(vmm_vmem_free(&arena, far), VMM_OK);
+		CHECK_EQ(vmm_vmem_remove(&arena, far), VMM_OK);
+		/* Not what has been parked, and never proven. */
+		for (unsigned k = 0; k < 400; k++) {
+			CHECK_EQ(vmm_vmem_alloc(&arena, 200 * PAGE, &base),
+				VMM_OK);
+			free_to(&cache, base, 200 * PAGE);
+		}
+		CHECK(vmm_vmem_cache_parked(&cache) / PAGE <= most);
+		churn(150, 40);
+		CHECK(vmm_vmem_cache_parked(&cache) / PAGE <= most);
+		close_cache();
+	}
+}
+
+/* The same when all that is parked was allowed whatever was in use. */
+TEST(unit_vmem_cache_gives_up_the_least)
+{
+	const vmm_va_t far = BASE + VMM_GIB(64);
+	const uint64_t most = 65536 / 64;
+
+	for (unsigned flags = 0; flags < 2; flags++) {
+		open_cache(flags, 65536);
+		CHECK_EQ(vmm_vmem_add(&arena, far, VMM_GIB(4)), VMM_OK);
+		churn(1, 24);
+		CHECK(vmm_vmem_cache_parked(&cache) / PAGE > 2 * most);
+		CHECK_EQ(vmm_vmem_remove(&arena, far), VMM_OK);
+		churn(150, 40);
+		CHECK(vmm_vmem_cache_parked(&cache) / PAGE <= most);
+		close_cache();
+	}
+}
+
 /*
  * What is asked for is more than the cache may park: that is given back first,
  * and the hole that it lies in is found. The stacks stay as deep as they were.
