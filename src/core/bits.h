@@ -30,7 +30,17 @@ static inline unsigned vmm_popcount(uint64_t x)
 static inline unsigned vmm_ctz(uint64_t x)
 {
 	VMM_ASSERT(x != 0);
-#if VMM_BITS_BUILTIN
+#if defined(__x86_64__)
+	/*
+	 * BSF waits for the old content of its destination, which may be on its
+	 * way from memory. TZCNT does not; a processor that lacks it takes its
+	 * encoding for BSF, and both give the same if @x is not 0.
+	 */
+	uint64_t index;
+
+	__asm__("rep bsfq %1, %0" : "=r"(index) : "r"(x) : "cc");
+	return (unsigned)index;
+#elif VMM_BITS_BUILTIN
 	return (unsigned)__builtin_ctzll(x);
 #else
 	return vmm_popcount((x & -x) - 1);

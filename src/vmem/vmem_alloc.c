@@ -321,7 +321,9 @@ static int choose(struct vmm_vmem *arena,
 	if (!vmm_vmem_choose(arena, request, want, cut))
 		return VMM_ENOSPC;
 found:
-	if (!vmm_vmem_node_has(arena, nodes_needed(cut), flags))
+	/* More than are ever needed are enough for certain. */
+	if (VMM_UNLIKELY(!vmm_vmem_node_has(arena, 3, flags)) &&
+		!vmm_vmem_node_has(arena, nodes_needed(cut), flags))
 		return VMM_ENOMEM;
 	return VMM_OK;
 }
@@ -338,7 +340,7 @@ int vmm_vmem_xalloc(struct vmm_vmem *arena,
 	VMM_ASSERT(arena->quantum != 0);
 	VMM_ASSERT(region_out != NULL);
 
-	if (!flags_ok(request->flags))
+	if (request->flags != 0 && !flags_ok(request->flags))
 		return VMM_EINVAL;
 	err = choose(arena, request, &want, &cut);
 	if (err)

@@ -60,6 +60,17 @@ static int want_shape(struct vmm_vmem_want *want, const struct vmm_vmem *arena,
 	return want->min <= want->max ? VMM_OK : VMM_EINVAL;
 }
 
+static bool want_guards(struct vmm_vmem_want *want,
+	const struct vmm_vmem *arena, const struct vmm_vmem_request *request)
+{
+	bool fits = true;
+
+	for (unsigned i = 0; i < 2; i++)
+		fits &= in_quanta(arena, request->guard[i], &want->guard[i]) &&
+			want->guard[i] >> arena->shift <= UINT32_MAX;
+	return fits;
+}
+
 int vmm_vmem_want_init(struct vmm_vmem_want *want, const struct vmm_vmem *arena,
 	const struct vmm_vmem_request *request)
 {
@@ -69,9 +80,10 @@ int vmm_vmem_want_init(struct vmm_vmem_want *want, const struct vmm_vmem *arena,
 	if (err || request->size == 0)
 		return VMM_EINVAL;
 	fits = in_quanta(arena, request->size, &want->size);
-	for (unsigned i = 0; i < 2; i++)
-		fits &= in_quanta(arena, request->guard[i], &want->guard[i]) &&
-			want->guard[i] >> arena->shift <= UINT32_MAX;
+	want->guard[0] = 0;
+	want->guard[1] = 0;
+	if (VMM_UNLIKELY((request->guard[0] | request->guard[1]) != 0))
+		fits &= want_guards(want, arena, request);
 	if (!fits)
 		return VMM_ENOSPC;
 	if (want->nocross != 0 && !boundary_ok(want))

@@ -171,17 +171,53 @@ bool vmm_vmem_search(const struct vmm_vmem *arena,
 }
 
 /*
- * A place in @from. In a region that is tight, at its end if that saves a cut;
- * in others that would tear the arena apart.
+ * What a request needs of a region if it has neither a window nor a boundary,
+ * as most have none: a few instructions for each region that is looked at.
  */
-static bool try_best(const struct vmm_vmem_want *want,
+struct need {
+	uint64_t first; /* the first base at which the place begins */
+	uint64_t mask;	/* there is one in each of so many, and one more */
+	uint64_t total;
+};
+
+static struct need need_of(const struct vmm_vmem_want *want)
+{
+	return (struct need){
+		want->phase - want->guard[0], want->align - 1, want->total};
+}
+
+/* How far behind the base of @region the first place begins. */
+static uint64_t skip_of(struct need need, const struct vmm_vmem_region *region)
+{
+	return (need.first - region->base) & need.mask;
+}
+
+/* Is there one? @region is large enough but for that. */
+static bool may_fit(struct need need, const struct vmm_vmem_region *region)
+{
+	return skip_of(need, region) <= region->size - need.total;
+}
+
+/*
+ * A place in @from, which may_fit(). In a region that is tight, at its end if
+ * that saves a cut; in others that would tear the arena apart.
+ */
+static bool try_best(const struct vmm_vmem_want *want, struct need need,
 	struct vmm_vmem_region *from, struct vmm_vmem_cut *cut)
 {
+	const uint64_t skip = skip_of(need, from);
+	const uint64_t end = from->size - need.total;
 	vmm_va_t last = vmm_vmem_last(from);
+	bool tight = skip != 0 && from->size < want->certain;
 	vmm_va_t high;
 
-	cut->from = from;
-	cut->size = want->total;
+	*cut = (struct vmm_vmem_cut){from, from->base + skip, want->total};
+	if (want->nocross == 0 && want->min <= from->base &&
+		want->max >= last) {
+		if (tight && ((end - skip) & need.mask) == 0)
+			cut->base = from->base + end;
+		return true;
+	}
 	if (!vmm_vmem_place(want, from->base, last, AFTER, &cut->base))
 		return false;
 	if (cut->base != from->base && from->size < want->certain &&
@@ -191,26 +227,13 @@ static bool try_best(const struct vmm_vmem_want *want,
 	return true;
 }
 
-/*
- * Does a place fit in @region, which is large enough? Without a look at the
- * window and the boundary: a few instructions, since most regions that are
- * looked at have none.
- */
-static inline bool may_fit(
-	const struct vmm_vmem_want *want, const struct vmm_vmem_region *region)
-{
-	uint64_t body = region->base + want->guard[0];
-	uint64_t skip = (want->phase - body) & (want->align - 1);
-
-	return skip <= region->size - want->total;
-}
-
 /* In ascending bins, the first whose head has a place; count down *@left. */
 static bool best_binned(const struct vmm_vmem *arena,
 	const struct vmm_vmem_want *want, uint64_t size, unsigned *left,
 	struct vmm_vmem_cut *cut)
 {
 	const struct vmm_vmem_bins *bins = arena->bins;
+	const struct need need = need_of(want);
 	uint64_t bin = vmm_vmem_bin_of(arena, size);
 	uint64_t word = (bin - 1) / 64;
 	uint64_t bits;
@@ -218,13 +241,14 @@ static bool best_binned(const struct vmm_vmem *arena,
 	if (bin == 0)
 		return false;
 	bits = bins->map[word] & UINT64_MAX << (bin - 1) % 64;
-	for (; *left > 0; (*left)--) {
+	for (unsigned i = *left; i > 0; i--) {
 		struct vmm_vmem_region *from;
 
 		if (bits == 0) {
 			uint64_t words = bins->summary & UINT64_MAX << word
 								    << 1;
 
+			*left = i;
 			if (words == 0)
 				return false;
 			word = vmm_ctz(words);
@@ -232,9 +256,10 @@ static bool best_binned(const struct vmm_vmem *arena,
 		}
 		from = bins->head[word * 64 + vmm_ctz(bits)];
 		bits &= bits - 1;
-		if (may_fit(want, from) && try_best(want, from, cut))
+		if (may_fit(need, from) && try_best(want, need, from, cut))
 			return true;
 	}
+	*left = 0;
 	return false;
 }
 
@@ -244,6 +269,7 @@ static VMM_NOINLINE bool best_of(const struct vmm_vmem *arena,
 	const struct vmm_vmem_want *want, uint64_t size, unsigned left,
 	struct vmm_vmem_cut *cut)
 {
+	const struct need need = need_of(want);
 	struct vmm_vmem_region *from;
 
 	if (best_binned(arena, want, size, &left, cut))
@@ -252,7 +278,7 @@ static VMM_NOINLINE bool best_of(const struct vmm_vmem *arena,
 		return false;
 	from = vmm_vmem_trees_best(arena, size);
 	for (; from != NULL && left > 0; left -= left > 4 ? 4 : left) {
-		if (may_fit(want, from) && try_best(want, from, cut))
+		if (may_fit(need, from) && try_best(want, need, from, cut))
 			return true;
 		from = vmm_vmem_trees_larger(from);
 	}
