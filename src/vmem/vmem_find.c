@@ -28,8 +28,7 @@ struct vmm_vmem_region *vmm_vmem_find_in_runs(
 const struct vmm_vmem_region *vmm_vmem_find(
 	const struct vmm_vmem *arena, vmm_va_t base)
 {
-	return arena->index != NULL ? vmm_vmem_index_find(arena, base)
-				    : vmm_vmem_find_in_runs(arena, base);
+	return vmm_vmem_find_place(arena, base);
 }
 
 const struct vmm_vmem_region *vmm_vmem_find_containing(

@@ -160,23 +160,18 @@ int vmm_vmem_free_region(
 }
 
 /* What was found is a used region of the arena; it may be parked. */
-static int free_found(
-	struct vmm_vmem *arena, const struct vmm_vmem_region *found)
+static int free_found(struct vmm_vmem *arena, struct vmm_vmem_region *found)
 {
-	struct vmm_vmem_region *region;
-
 	if (found == NULL || (found->flags & VMM_VMEM_IS_PARKED) != 0)
 		return VMM_ENOENT;
-	region = found->link[BEFORE]->link[AFTER];
-	VMM_ASSERT(region == found);
-	return vmm_vmem_release(arena, region);
+	return vmm_vmem_release(arena, found);
 }
 
 int vmm_vmem_free(struct vmm_vmem *arena, vmm_va_t base)
 {
 	VMM_ASSERT(arena->quantum != 0);
 
-	return free_found(arena, vmm_vmem_find(arena, base));
+	return free_found(arena, vmm_vmem_find_place(arena, base));
 }
 
 /* vmm_vmem_region_size() of a region that is known to be used. */
@@ -190,10 +185,11 @@ static uint64_t used_size(
 
 int vmm_vmem_free_sized(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)
 {
-	const struct vmm_vmem_region *region = vmm_vmem_find(arena, base);
+	struct vmm_vmem_region *region;
 
 	VMM_ASSERT(arena->quantum != 0);
 
+	region = vmm_vmem_find_place(arena, base);
 	if (region != NULL &&
 		used_size(arena, region) != vmm_align_up(size, arena->quantum))
 		return VMM_EINVAL;

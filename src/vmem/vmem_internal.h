@@ -245,6 +245,14 @@ struct vmm_vmem_region *vmm_vmem_index_find(
 	const struct vmm_vmem *arena, vmm_va_t base);
 void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
 
+/* The used region whose place is @base, with or without an index, or NULL. */
+static inline struct vmm_vmem_region *vmm_vmem_find_place(
+	const struct vmm_vmem *arena, vmm_va_t base)
+{
+	return arena->index != NULL ? vmm_vmem_index_find(arena, base)
+				    : vmm_vmem_find_in_runs(arena, base);
+}
+
 static inline void vmm_vmem_index_set(
 	struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {

@@ -236,10 +236,12 @@ static bool best_binned(const struct vmm_vmem *arena,
 	const struct need need = need_of(want);
 	uint64_t bin = vmm_vmem_bin_of(arena, size);
 	uint64_t word = (bin - 1) / 64;
+	struct vmm_vmem_region *const *heads;
 	uint64_t bits;
 
 	if (bin == 0)
 		return false;
+	heads = &bins->head[word * 64];
 	bits = bins->map[word] & UINT64_MAX << (bin - 1) % 64;
 	for (unsigned i = *left; i > 0; i--) {
 		struct vmm_vmem_region *from;
@@ -252,9 +254,10 @@ static bool best_binned(const struct vmm_vmem *arena,
 			if (words == 0)
 				return false;
 			word = vmm_ctz(words);
+			heads = &bins->head[word * 64];
 			bits = bins->map[word];
 		}
-		from = bins->head[word * 64 + vmm_ctz(bits)];
+		from = heads[vmm_ctz(bits)];
 		bits &= bits - 1;
 		if (may_fit(need, from) && try_best(want, need, from, cut))
 			return true;
