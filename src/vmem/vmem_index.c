@@ -21,11 +21,14 @@
 /* Regions of a list that are looked at. */
 enum { PROBES = 8 };
 
+/* A bucket is the pointer to the first of its list. */
+#define BUCKET_SIZE sizeof(void *)
+
 VMM_RARE void vmm_vmem_set_index(
 	struct vmm_vmem *arena, void *memory, size_t size)
 {
-	size_t skip = (size_t)(-(uintptr_t)memory % sizeof(*arena->index));
-	size_t count = size < skip ? 0 : (size - skip) / sizeof(*arena->index);
+	size_t skip = (size_t)(-(uintptr_t)memory % BUCKET_SIZE);
+	size_t count = size < skip ? 0 : (size - skip) / BUCKET_SIZE;
 
 	VMM_ASSERT(arena->quantum != 0);
 	VMM_ASSERT(arena->used_count == 0);

@@ -128,8 +128,8 @@ static void race(unsigned config, unsigned flags)
 	CHECK_EQ(vmm_vmem_donate(&arena, memory, sizeof(memory)), VMM_OK);
 	CHECK_EQ(vmm_vmem_add(&arena, 0, PAGES * PAGE), VMM_OK);
 	/* A small arena would have small caches; nothing is allocated here. */
-	CHECK_EQ(vmm_vmem_add_flags(&arena, VMM_GIB(64), VMM_GIB(1),
-			 VMM_VMEM_FIXED_ONLY),
+	CHECK_EQ(vmm_vmem_add_flags(
+			 &arena, VMM_GIB(64), VMM_GIB(1), VMM_VMEM_FIXED_ONLY),
 		VMM_OK);
 	by_handle = (flags & VMM_VMEM_CACHE_HANDLES) != 0;
 	for (unsigned i = 0; i < THREADS; i++)
