@@ -105,9 +105,8 @@ static struct vmm_vmem_region *carve(struct vmm_vmem *arena,
 }
 
 /* A node with its range and its place in the chain becomes a used region. */
-static inline void become_used(struct vmm_vmem *arena,
-	struct vmm_vmem_region *member, struct vmm_vmem_region *used,
-	uint8_t flags)
+static inline void become_used(
+	struct vmm_vmem *arena, struct vmm_vmem_region *used, uint8_t flags)
 {
 	used->state = VMM_VMEM_USED;
 	used->slot = 0;
@@ -117,7 +116,6 @@ static inline void become_used(struct vmm_vmem *arena,
 	used->as.used.arena = arena;
 	used->as.used.guard[0] = 0;
 	used->as.used.guard[1] = 0;
-	vmm_vmem_run_join(arena, member, used);
 	arena->used_count++;
 	arena->used_size += used->size;
 }
@@ -138,7 +136,8 @@ static struct vmm_vmem_region *take(struct vmm_vmem *arena,
 		flags |= VMM_VMEM_IS_EMBEDDED;
 		arena->embedded_count++;
 	}
-	become_used(arena, member, used, flags);
+	become_used(arena, used, flags);
+	vmm_vmem_run_join(arena, member, used);
 	return used;
 }
 
@@ -164,81 +163,88 @@ static inline struct vmm_vmem_region *cut_front(struct vmm_vmem *arena,
 	return used;
 }
 
-/*
- * Take @quanta at the start of a free region, which is in the bin @bin, or, if
- * that is 0, in the trees.
- */
-static inline int take_front(struct vmm_vmem *arena,
-	struct vmm_vmem_region *from, uint64_t bin, uint64_t quanta,
+/* Best fit without constraints, whatever it takes; @size is not 0. */
+static VMM_NOINLINE int alloc_any(struct vmm_vmem *arena, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
-	struct vmm_vmem_region *member = from->link[BEFORE];
-	struct vmm_vmem_region *used = from;
-	uint64_t size = quanta << arena->shift;
-	uint64_t rest = from->size - size;
+	struct vmm_vmem_region *used;
+	struct vmm_vmem_cut cut;
+	uint64_t bin;
 
-	VMM_ASSERT(from->state == VMM_VMEM_FREE);
-
-	/* More than are ever needed are enough for certain. */
-	if (VMM_UNLIKELY(!vmm_vmem_node_has(arena, 2, 0)) &&
-		!vmm_vmem_node_has(
-			arena, (rest != 0) + vmm_vmem_run_need(member), 0))
+	/* Rounding up to 2^64 gives 0, for which the trees have nothing. */
+	cut.size = (((size - 1) >> arena->shift) + 1) << arena->shift;
+	bin = vmm_vmem_bin_of(arena, cut.size);
+	if (bin != 0)
+		bin = vmm_vmem_bin_from(arena->bins, bin);
+	cut.from = bin != 0 ? arena->bins->head[bin - 1]
+			    : vmm_vmem_trees_best(arena, cut.size);
+	if (cut.from == NULL)
+		return VMM_ENOSPC;
+	cut.base = cut.from->base;
+	if (!vmm_vmem_node_has(arena, nodes_needed(&cut), 0))
 		return VMM_ENOMEM;
-	if (VMM_LIKELY(bin != 0))
-		vmm_vmem_bin_remove(arena->bins, from, bin);
-	else if (rest == 0)
-		vmm_vmem_trees_remove(arena, from);
-	if (rest == 0) {
-		arena->free_count--;
-	} else {
-		used = cut_front(arena, member, from, size);
-		if (VMM_LIKELY(bin != 0)) {
-			from->base += size;
-			from->size = rest;
-			vmm_vmem_bin_add(arena->bins, from, bin - quanta);
-		} else if (VMM_LIKELY(from == arena->least &&
-				      vmm_vmem_bin_of(arena, rest) == 0)) {
-			vmm_vmem_least_set(from, from->base + size, rest);
-		} else {
-			vmm_vmem_store_resize(
-				arena, from, from->base + size, rest);
-		}
-	}
-	become_used(arena, member, used, 0);
-	vmm_vmem_index_set(arena, used);
+	used = take(arena, &cut, NULL);
+	(void)vmm_vmem_index_set(arena, used);
 	*region_out = used;
+	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;
 }
 
-/* Best fit without constraints. */
-static int alloc_plain(struct vmm_vmem *arena, uint64_t size,
-	const struct vmm_vmem_region **region_out)
-{
-	uint64_t quanta = ((size - 1) >> arena->shift) + 1;
-	uint64_t bin = 0;
-	struct vmm_vmem_region *from;
-
-	if (size == 0)
-		return VMM_EINVAL;
-	if (VMM_LIKELY(quanta <= arena->bin_count))
-		bin = vmm_vmem_bin_from(arena->bins, quanta);
-	if (VMM_LIKELY(bin != 0))
-		from = arena->bins->head[bin - 1];
-	else
-		from = vmm_vmem_trees_best(arena, quanta << arena->shift);
-	if (from == NULL)
-		return VMM_ENOSPC;
-	return take_front(arena, from, bin, quanta, region_out);
-}
-
+/*
+ * The way of most requests is here, without a call that returns: the best fit is
+ * in a bin, or is the least of the trees and stays that; there are nodes; the run
+ * has room. All others go to alloc_any() before anything has changed.
+ */
 int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
+	uint64_t quanta = ((size - 1) >> arena->shift) + 1;
+	uint64_t bytes = quanta << arena->shift;
+	uint64_t bin = 0;
+	struct vmm_vmem_region *from = arena->least;
+	struct vmm_vmem_region *used;
+	struct vmm_vmem_region *member;
+	struct vmm_vmem_run *run;
 	int err;
 
 	VMM_ASSERT(arena->quantum != 0);
 
-	err = alloc_plain(arena, size, region_out);
+	if (VMM_UNLIKELY(size == 0))
+		return VMM_EINVAL;
+	if (VMM_LIKELY(quanta <= arena->bin_count))
+		bin = vmm_vmem_bin_from(arena->bins, quanta);
+	if (bin != 0)
+		from = arena->bins->head[bin - 1];
+	else if (from == NULL || bytes - 1 >= from->size ||
+		 (from->size - bytes) >> arena->shift <= arena->bin_count)
+		return alloc_any(arena, size, region_out);
+	VMM_ASSERT(from->state == VMM_VMEM_FREE);
+	member = from->link[BEFORE];
+	run = member->as.used.run;
+	if (VMM_UNLIKELY(arena->by_address || !vmm_vmem_run_has_room(run) ||
+			 !vmm_vmem_node_has(arena, 1, 0)))
+		return alloc_any(arena, size, region_out);
+
+	if (bin != 0)
+		vmm_vmem_bin_remove(arena->bins, from, bin);
+	if (bin == quanta) {
+		used = from;
+		arena->free_count--;
+	} else {
+		used = cut_front(arena, member, from, bytes);
+		if (bin != 0) {
+			from->base += bytes;
+			from->size -= bytes;
+			vmm_vmem_bin_add(arena->bins, from, bin - quanta);
+		} else {
+			vmm_vmem_least_set(
+				from, from->base + bytes, from->size - bytes);
+		}
+	}
+	become_used(arena, used, 0);
+	vmm_vmem_run_enter(run, used);
+	*region_out = used;
+	err = vmm_vmem_index_set(arena, used);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return err;
 }
@@ -352,7 +358,7 @@ int vmm_vmem_xalloc(struct vmm_vmem *arena,
 	for (unsigned i = 0; i < 2; i++)
 		region->as.used.guard[i] =
 			(uint32_t)(want.guard[i] >> arena->shift);
-	vmm_vmem_index_set(arena, region);
+	(void)vmm_vmem_index_set(arena, region);
 	if (request->flags & VMM_VMEM_NEXT_FIT)
 		arena->cursor = region->base + region->size;
 	*region_out = region;

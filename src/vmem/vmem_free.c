@@ -73,35 +73,69 @@ static VMM_NOINLINE void merge(struct vmm_vmem *arena,
 }
 
 /* A free neighbour becomes part of a region, and its node spare. */
-static inline void absorb(struct vmm_vmem *arena, struct vmm_vmem_region *near)
+static VMM_ALWAYS_INLINE void absorb(
+	struct vmm_vmem *arena, struct vmm_vmem_region *near)
 {
 	vmm_vmem_bin_remove(arena->bins, near, near->size >> arena->shift);
 	arena->free_count--;
 	vmm_vmem_node_put(arena, near);
 }
 
+/* Free a used region, whatever it takes. */
+static VMM_NOINLINE int release_any(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_region *before = region->link[BEFORE];
+	struct vmm_vmem_region *after = region->link[AFTER];
+	struct vmm_vmem_region *member = before;
+	struct vmm_vmem_run *run = vmm_vmem_run_leave(arena, region);
+
+	if (before->state == VMM_VMEM_FREE)
+		member = before->link[BEFORE];
+	vmm_vmem_index_clear(arena, region);
+	arena->used_count--;
+	arena->used_size -= region->size;
+	if (VMM_UNLIKELY(region->use != VMM_VMEM_RESERVED)) {
+		arena->use_size[region->use] -= region->size;
+		arena->use_count[region->use]--;
+	}
+	merge(arena, region, before, after);
+	vmm_vmem_run_left(arena, run, member);
+	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	return VMM_OK;
+}
+
 /*
- * As merge(), if all that becomes one has a bin, as it has most often: it takes
- * the same few steps whatever is free beside the region, whose node stays.
+ * As most regions are freed, without a call that returns: all that becomes one
+ * has a bin, and the run has many members. It takes the same few steps whatever
+ * is free beside the region, whose node stays. All others go to release_any().
  *
  *   both              [ f ][used][ g ]   -->  [      used      ], free
- *
- * False if it has none, or if the region has any flag; nothing has changed.
  */
-static inline bool merge_binned(struct vmm_vmem *arena,
-	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
-	struct vmm_vmem_region *after)
+int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
+	struct vmm_vmem_region *before = region->link[BEFORE];
+	struct vmm_vmem_region *after = region->link[AFTER];
+	struct vmm_vmem_run *run = region->as.used.run;
 	bool low = before->state == VMM_VMEM_FREE;
 	bool high = after->state == VMM_VMEM_FREE;
 	uint64_t size = region->size;
+
+	VMM_ASSERT(before->link[AFTER] == region);
 
 	if (low)
 		size += before->size;
 	if (high)
 		size += after->size;
-	if (size >> arena->shift > arena->bin_count || region->flags != 0)
-		return false;
+	if (size >> arena->shift > arena->bin_count || arena->by_address ||
+		(region->flags | region->use) != 0 ||
+		!vmm_vmem_run_has_many(run))
+		return release_any(arena, region);
+
+	vmm_vmem_run_exit(run, region);
+	vmm_vmem_index_clear(arena, region);
+	arena->used_count--;
+	arena->used_size -= region->size;
 	if (low) {
 		region->base = before->base;
 		region->link[BEFORE] = before->link[BEFORE];
@@ -117,31 +151,6 @@ static inline bool merge_binned(struct vmm_vmem *arena,
 	region->state = VMM_VMEM_FREE;
 	arena->free_count++;
 	vmm_vmem_bin_add(arena->bins, region, size >> arena->shift);
-	return true;
-}
-
-int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
-{
-	struct vmm_vmem_region *before = region->link[BEFORE];
-	struct vmm_vmem_region *after = region->link[AFTER];
-	struct vmm_vmem_region *member = before;
-	struct vmm_vmem_run *run;
-
-	VMM_ASSERT(before->link[AFTER] == region);
-
-	run = vmm_vmem_run_leave(arena, region);
-	if (before->state == VMM_VMEM_FREE)
-		member = before->link[BEFORE];
-	vmm_vmem_index_clear(arena, region);
-	arena->used_count--;
-	arena->used_size -= region->size;
-	if (VMM_UNLIKELY(region->use != VMM_VMEM_RESERVED)) {
-		arena->use_size[region->use] -= region->size;
-		arena->use_count[region->use]--;
-	}
-	if (!merge_binned(arena, region, before, after))
-		merge(arena, region, before, after);
-	vmm_vmem_run_left(arena, run, member);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;
 }

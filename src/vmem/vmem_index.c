@@ -78,7 +78,7 @@ struct vmm_vmem_region *vmm_vmem_index_find(
 	return vmm_vmem_find_in_runs(arena, base);
 }
 
-void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+int vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	struct vmm_vmem_region **bucket =
 		bucket_of(arena, place_of(arena, region));
@@ -88,6 +88,7 @@ void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	region->as.used.link = bucket;
 	next->as.used.link = &region->as.used.next;
 	*bucket = region;
+	return VMM_OK;
 }
 
 /*

@@ -243,7 +243,8 @@ struct vmm_vmem_region *vmm_vmem_find_in_runs(
 /* The used region whose place is @base, or NULL. */
 struct vmm_vmem_region *vmm_vmem_index_find(
 	const struct vmm_vmem *arena, vmm_va_t base);
-void vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
+/* VMM_OK. */
+int vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
 
 /* The used region whose place is @base, with or without an index, or NULL. */
 static inline struct vmm_vmem_region *vmm_vmem_find_place(
@@ -253,11 +254,11 @@ static inline struct vmm_vmem_region *vmm_vmem_find_place(
 				    : vmm_vmem_find_in_runs(arena, base);
 }
 
-static inline void vmm_vmem_index_set(
+static inline int vmm_vmem_index_set(
 	struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
-	if (arena->index != NULL)
-		vmm_vmem_index_add(arena, region);
+	return arena->index != NULL ? vmm_vmem_index_add(arena, region)
+				    : VMM_OK;
 }
 
 /* Before its place changes or it is freed. */

@@ -42,18 +42,52 @@ void vmm_vmem_run_take_slot(
 void vmm_vmem_run_drop_slot(
 	struct vmm_vmem_run *run, const struct vmm_vmem_region *member);
 
+/*
+ * Is it enough to count when a used region joins the run, or leaves it? In an
+ * arena that keeps summaries by address it never is.
+ */
+static inline bool vmm_vmem_run_has_room(const struct vmm_vmem_run *run)
+{
+	return run->count < VMM_VMEM_RUN_MAX && run->count != run->markers;
+}
+
+static inline bool vmm_vmem_run_has_many(const struct vmm_vmem_run *run)
+{
+	return run->count > VMM_VMEM_RUN_FEW && run->count > run->markers + 1;
+}
+
+/* Count a member in, and out. */
+static inline void vmm_vmem_run_enter(
+	struct vmm_vmem_run *run, struct vmm_vmem_region *region)
+{
+	VMM_ASSERT(run->state == VMM_VMEM_RUN);
+
+	region->as.used.run = run;
+	run->count++;
+}
+
+static inline void vmm_vmem_run_exit(
+	struct vmm_vmem_run *run, const struct vmm_vmem_region *region)
+{
+	VMM_ASSERT(run->state == VMM_VMEM_RUN);
+
+	run->count--;
+	if (run->first == region && run->count != 0) {
+		run->first = vmm_vmem_member_after(region);
+		run->base = run->first->base;
+	}
+}
+
 /* Make a used region, chained as such, a member behind @member. */
 static inline void vmm_vmem_run_join(struct vmm_vmem *arena,
 	struct vmm_vmem_region *member, struct vmm_vmem_region *region)
 {
 	struct vmm_vmem_run *run = member->as.used.run;
 
-	VMM_ASSERT(run->state == VMM_VMEM_RUN);
-
 	if (VMM_UNLIKELY(run->count == VMM_VMEM_RUN_MAX))
 		run = vmm_vmem_run_cut(arena, member, region);
-	region->as.used.run = run;
-	if (VMM_UNLIKELY(run->count++ == run->markers))
+	vmm_vmem_run_enter(run, region);
+	if (VMM_UNLIKELY(run->count == run->markers + 1))
 		vmm_vmem_run_settle(run);
 	if (VMM_UNLIKELY(arena->by_address)) {
 		vmm_vmem_run_take_slot(run, region);
@@ -71,13 +105,7 @@ static inline struct vmm_vmem_run *vmm_vmem_run_leave(
 {
 	struct vmm_vmem_run *run = region->as.used.run;
 
-	VMM_ASSERT(run->state == VMM_VMEM_RUN);
-
-	run->count--;
-	if (run->first == region && run->count != 0) {
-		run->first = vmm_vmem_member_after(region);
-		run->base = run->first->base;
-	}
+	vmm_vmem_run_exit(run, region);
 	if (VMM_UNLIKELY(arena->by_address))
 		vmm_vmem_run_drop_slot(run, region);
 	return run;

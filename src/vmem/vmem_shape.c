@@ -110,7 +110,7 @@ static int move_end(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 	if (dir == BEFORE) {
 		region->base += size;
 		near_base = region->base - near_size;
-		vmm_vmem_index_set(arena, region);
+		(void)vmm_vmem_index_set(arena, region);
 	}
 	VMM_ASSERT(region->size != 0);
 
@@ -217,7 +217,7 @@ static struct vmm_vmem_region *cut_in_two(struct vmm_vmem *arena,
 	vmm_vmem_run_join(arena, region, upper);
 	arena->used_count++;
 	count_use(arena, upper->use, 0, 1);
-	vmm_vmem_index_set(arena, upper);
+	(void)vmm_vmem_index_set(arena, upper);
 	return upper;
 }
 
