@@ -67,7 +67,7 @@ enum {
 /*
  * Bytes to donate for @count nodes; for the size of a static array. A region
  * takes a node, free or used, and so does a span; the used tree takes one for
- * 4 to 24 regions and spans, mostly for 15 or more. VMM_VMEM_NODES_FOR(n) is
+ * 2 to 24 regions and spans, mostly for 15 or more. VMM_VMEM_NODES_FOR(n) is
  * enough for @regions, spans counted in, whatever their history.
  */
 #define VMM_VMEM_NODES_SIZE(count)       \

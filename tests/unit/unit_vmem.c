@@ -119,6 +119,15 @@ TEST(unit_vmem_alloc_errors)
 	CHECK_EQ(vmm_vmem_alloc(&arena, UINT64_MAX, &base), VMM_ENOSPC);
 	CHECK_EQ(base, 42);
 	CHECK_EQ(digest(), before);
+	/* Also where there are others already. */
+	CHECK_EQ(alloc(PAGE), BASE);
+	before = digest();
+	CHECK_EQ(vmm_vmem_alloc(&arena, UINT64_MAX, &base), VMM_ENOSPC);
+	CHECK_EQ(vmm_vmem_alloc(&arena, UINT64_MAX - PAGE + 2, &base),
+		VMM_ENOSPC);
+	CHECK_EQ(vmm_vmem_alloc(&arena, 3 * PAGE + 1, &base), VMM_ENOSPC);
+	CHECK_EQ(digest(), before);
+	CHECK_EQ(alloc(3 * PAGE), BASE + PAGE);
 }
 
 /* A fixed request splits in none, one or two, and refuses collisions. */

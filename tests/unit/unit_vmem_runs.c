@@ -30,6 +30,7 @@ static void expect_dense(void)
 	vmm_vmem_stat(&arena, &stat);
 	regions = stat.span_count + stat.used_count + stat.free_count;
 	CHECK(regions + stat.run_count <= VMM_VMEM_NODES_FOR(regions));
+	CHECK(stat.run_count <= (stat.span_count + stat.used_count) / 2 + 1);
 	CHECK_EQ(stat.node_count - stat.spare_count, regions + stat.run_count);
 }
 
@@ -109,6 +110,8 @@ static void thin_out(unsigned config, unsigned keep, bool down)
 			free_at(at);
 		expect_dense();
 	}
+	/* A run is looked after when it has few members, not when it has one. */
+	CHECK(arena.run_count <= (1 + arena.used_count) / 4 + 1);
 	grow_all();
 	CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
 	CHECK_EQ(arena.used_count, (COUNT + keep - 1) / keep);
