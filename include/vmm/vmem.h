@@ -142,7 +142,8 @@ void vmm_vmem_set_bins(
 /**
  * vmm_vmem_set_index() - Find regions by their exact place without a descent.
  * @arena:  The arena, without used regions.
- * @memory: Of the caller's, of any alignment; or NULL for none.
+ * @memory: Of the caller's, of any alignment; or NULL for none, as is less than
+ *          two pointers.
  * @size:   Bytes; from the first aligned address on, the largest power of two
  *          of pointers is used, which head lists of regions. With 6 bytes for
  *          each region in use, a look-up looks at 1.7 regions on average. A

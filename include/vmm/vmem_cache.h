@@ -5,7 +5,8 @@
  * A freed region of up to VMM_VMEM_CACHE_SIZES quanta is parked in the cache of
  * the CPU that frees it, and the next request for exactly that size gets it,
  * without the arena and its lock, as soon as the size has come and gone a few
- * times there. For the arena a parked region stays in use.
+ * times there and if it is small beside what may be parked. For the arena a
+ * parked region stays in use.
  * What does not fit is freed to the arena, and what is not there is taken from
  * it, one for one, under the lock.
  *
@@ -85,10 +86,12 @@ struct vmm_vmem_cache {
 	unsigned shift; /* the arena's quantum */
 	uint64_t sizes; /* that are served inline: all, or 0 with handles */
 	unsigned limit_shift; /* see vmm_vmem_cache_set_limit() */
-	unsigned victim;      /* the next stack that must give way, times 16 */
+	uint16_t victim;      /* the stack that must give way next */
+	uint16_t refused;     /* times that there was no room, modulo 16 */
 	uint64_t allotted;    /* quanta that the stacks may hold in all */
-	uint64_t least;	    /* of these need no look at the arena, see there */
-	uint64_t bad_count; /* parked regions that the arena did not know */
+	uint64_t least;	      /* that they might, at the last look at the arena,
+				 whatever is in use */
+	uint64_t bad_count;   /* parked regions that the arena did not know */
 	uint64_t deep[VMM_VMEM_CACHE_SIZES / 64]; /* stacks of depth not 0 */
 	struct vmm_vmem_stack stack[VMM_VMEM_CACHE_SIZES];
 	/* First addresses or handles. */
@@ -110,13 +113,14 @@ void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
 /**
  * vmm_vmem_cache_set_limit() - Bound what may be parked.
  * @cache: The cache.
- * @shift: At most what the arena has in use >> @shift. The default is
- *         VMM_VMEM_CACHE_SHIFT, 1/16. Below 64. Where that is less than
- *         VMM_VMEM_CACHE_LEAST quanta, these may be parked, in a small arena
- *         1/64 of it. All caches of an arena together park that much times
- *         their number.
+ * @shift: What may be parked is what the arena has in use >> @shift. The
+ *         default is VMM_VMEM_CACHE_SHIFT, 1/16. Below 64. If that is less,
+ *         it is VMM_VMEM_CACHE_LEAST quanta or 1/64 of the arena, whichever is
+ *         less. All caches of an arena together park that much times their
+ *         number.
  *
- * Takes effect at the next calls that go to the arena.
+ * A cache that holds more, since the limit has changed or what it follows from,
+ * gives that up little by little, with the calls that go to the arena.
  */
 void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift);
 #define VMM_VMEM_CACHE_SHIFT 4
@@ -180,8 +184,8 @@ static inline bool vmm_vmem_cache_push(
  * @size:     Bytes, not 0; rounded up to the quantum.
  * @base_out: Receives the region's first address.
  *
- * Cost:   O(1) from the cache; else as vmm_vmem_alloc(), and before failing a
- *         drain.
+ * Cost:   O(1) from the cache; else as vmm_vmem_alloc(), and a drain before it
+ *         fails, or if @size is more than the cache may park.
  * Return: VMM_OK, or as vmm_vmem_alloc()
  */
 VMM_NODISCARD static inline int vmm_vmem_cache_alloc(

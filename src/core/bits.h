@@ -30,11 +30,12 @@ static inline unsigned vmm_popcount(uint64_t x)
 static inline unsigned vmm_ctz(uint64_t x)
 {
 	VMM_ASSERT(x != 0);
-#if defined(__x86_64__)
+#if defined(__clang__) && defined(__x86_64__)
 	/*
-	 * BSF waits for the old content of its destination, which may be on its
-	 * way from memory. TZCNT does not; a processor that lacks it takes its
-	 * encoding for BSF, and both give the same if @x is not 0.
+	 * BSF, which clang chooses, waits for the old content of its destination,
+	 * and that may be on its way from memory. TZCNT does not on processors
+	 * of today; one that lacks it takes its encoding for BSF, and both give
+	 * the same if @x is not 0.
 	 */
 	uint64_t index;
 

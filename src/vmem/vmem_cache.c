@@ -46,6 +46,7 @@ VMM_RARE void vmm_vmem_cache_init(struct vmm_vmem_cache *cache,
 		flags & VMM_VMEM_CACHE_HANDLES ? 0 : VMM_VMEM_CACHE_SIZES;
 	cache->limit_shift = VMM_VMEM_CACHE_SHIFT;
 	cache->victim = 0;
+	cache->refused = 0;
 	cache->allotted = 0;
 	cache->least = 0;
 	cache->bad_count = 0;
@@ -132,7 +133,8 @@ static bool is_plain(const struct vmm_vmem_region *region)
 /* Quanta that may be parked whatever is in use. */
 static uint64_t least_of(const struct vmm_vmem_cache *cache)
 {
-	uint64_t least = cache->arena->size >> cache->shift >> 6;
+	/* 1/64, rounded up; a size of 2^64 is given as 0. */
+	uint64_t least = ((cache->arena->size - 1) >> cache->shift >> 6) + 1;
 
 	return least < VMM_VMEM_CACHE_LEAST ? least : VMM_VMEM_CACHE_LEAST;
 }
@@ -232,10 +234,9 @@ static VMM_RARE int shrink(
 /* Halve the next stack that has any depth. */
 static VMM_RARE int shrink_victim(struct vmm_vmem_cache *cache)
 {
-	unsigned i =
-		next_deep(cache, cache->victim / 16 % VMM_VMEM_CACHE_SIZES);
+	unsigned i = next_deep(cache, cache->victim);
 
-	cache->victim = (i + 1) * 16;
+	cache->victim = (uint16_t)((i + 1) % VMM_VMEM_CACHE_SIZES);
 	return shrink(cache, i, depth_of(&cache->stack[i]) / 2);
 }
 
@@ -257,22 +258,19 @@ static VMM_RARE int flush_all(struct vmm_vmem_cache *cache)
 	return err;
 }
 
-/* May the stacks hold more than they should? */
-static bool is_near(const struct vmm_vmem_cache *cache)
-{
-	return VMM_UNLIKELY(cache->allotted > cache->least);
-}
-
-/* Do they? They do only when there is less in use than there was. */
+/* Do the stacks hold more than they may? They do only if there is less in use
+   than there was, or the arena has become smaller. */
 static bool is_over(struct vmm_vmem_cache *cache)
 {
-	return is_near(cache) && cache->allotted > limit_of(cache);
+	return VMM_UNLIKELY(cache->allotted > cache->least) &&
+	       cache->allotted > limit_of(cache);
 }
 
 /*
  * There is proof that a stack that is full should be deeper. Deepen it if there
  * is room: a step takes a quarter of what is left at most, so that large sizes
- * do not take it all.
+ * do not take it all. Where even an empty cache has no room for such a step, it
+ * is one region.
  */
 static VMM_NOINLINE int deepen(struct vmm_vmem_cache *cache, uint64_t i)
 {
@@ -285,26 +283,33 @@ static VMM_NOINLINE int deepen(struct vmm_vmem_cache *cache, uint64_t i)
 	if (depth_of(stack) == most)
 		return VMM_OK;
 	stack->proofs = PROOFS - 1;
+	if (UINT64_C(4) * step * (i + 1) > limit)
+		step = 1;
 	if (step > most - depth_of(stack))
 		step = most - depth_of(stack);
+	if (UINT64_C(4) * step * (i + 1) > limit)
+		return VMM_OK;
 	if (UINT64_C(4) * step * (i + 1) <= room)
 		set_depth(cache, i, depth_of(stack) + step);
-	else if (++cache->victim % 16 == 0)
+	else if (++cache->refused % 16 == 0)
 		return shrink_victim(cache);
 	return VMM_OK;
 }
 
-/* A region comes, and its stack is full. Make a place if that is of use. */
-static inline int make_place(struct vmm_vmem_cache *cache, uint64_t i)
+/* A region comes, and its stack is full. Is there more to do than to note it? */
+static bool may_change(const struct vmm_vmem_cache *cache, uint64_t i)
 {
-	struct vmm_vmem_stack *stack = &cache->stack[i];
+	return cache->stack[i].proofs >= PROOFS ||
+	       VMM_UNLIKELY(cache->allotted > cache->least);
+}
 
+/* Then do it: make a place, or take some away. */
+static int change(struct vmm_vmem_cache *cache, uint64_t i)
+{
 	if (is_over(cache))
 		return shrink_victim(cache);
-	stack->lost = 1;
-	if (VMM_LIKELY(stack->proofs < PROOFS))
-		return VMM_OK;
-	return deepen(cache, i);
+	cache->stack[i].lost = 1;
+	return cache->stack[i].proofs < PROOFS ? VMM_OK : deepen(cache, i);
 }
 
 /* Not holding the lock, from here on. */
@@ -354,23 +359,29 @@ static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
 	return err;
 }
 
-/* Empty the cache for a request of more than may be parked in all: no great hole
-   is to be missed for what is parked in it. */
-static VMM_RARE void make_way(struct vmm_vmem_cache *cache, uint64_t size)
-{
-	lock(cache);
-	if (size >> cache->shift > limit_of(cache))
-		(void)flush_all(cache);
-	unlock(cache);
-}
-
-/* Allocate what is never parked. */
+/*
+ * Allocate what is never parked. If it is more than may be parked in all, the
+ * cache is emptied first: no great hole is to be missed for what is parked in it.
+ */
 static VMM_NOINLINE int fetch_large(struct vmm_vmem_cache *cache, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
-	if (size >> cache->shift > cache->least)
-		make_way(cache, size);
-	return fetch(cache, size, region_out);
+	/* Sizes from 1 to 2^64, as those of arenas, less 1. */
+	uint64_t last = size - 1;
+	int err;
+
+	lock(cache);
+	/* A look at the arena's size now and then, as it may change. */
+	cache->least = least_of(cache);
+	if (VMM_UNLIKELY(last >> cache->shift >= cache->least) &&
+		last >> cache->shift >= limit_of(cache) && size != 0 &&
+		last <= cache->arena->size - 1)
+		(void)flush_all(cache);
+	err = vmm_vmem_alloc_region(cache->arena, size, region_out);
+	if (VMM_UNLIKELY(err != VMM_OK))
+		err = fetch_again(cache, size, region_out, err);
+	unlock(cache);
+	return err;
 }
 
 int vmm_vmem_cache_alloc_slow(
@@ -470,13 +481,13 @@ static VMM_NOINLINE int free_large(
 }
 
 /* Free a region whose stack is full, unless a place can be made. */
-static VMM_NOINLINE int free_proven(struct vmm_vmem_cache *cache, uint64_t i,
+static VMM_NOINLINE int free_change(struct vmm_vmem_cache *cache, uint64_t i,
 	struct vmm_vmem_region *region)
 {
 	int err;
 
 	lock(cache);
-	err = make_place(cache, i);
+	err = change(cache, i);
 	if (is_full(cache, i))
 		(void)vmm_vmem_release(cache->arena, region);
 	else
@@ -491,8 +502,8 @@ static VMM_NOINLINE int free_full(struct vmm_vmem_cache *cache, uint64_t i,
 {
 	int err;
 
-	if (cache->stack[i].proofs >= PROOFS || is_near(cache))
-		return free_proven(cache, i, region);
+	if (may_change(cache, i))
+		return free_change(cache, i, region);
 	cache->stack[i].lost = 1;
 	lock(cache);
 	err = vmm_vmem_release(cache->arena, region);
@@ -551,8 +562,12 @@ int vmm_vmem_cache_free_slow(
 	}
 	i = (size - 1) >> cache->shift;
 	lock(cache);
-	if (i < VMM_VMEM_CACHE_SIZES)
-		err = make_place(cache, i);
+	if (VMM_UNLIKELY(i >= VMM_VMEM_CACHE_SIZES))
+		err = is_over(cache) ? shrink_victim(cache) : VMM_OK;
+	else if (may_change(cache, i))
+		err = change(cache, i);
+	else
+		cache->stack[i].lost = 1;
 	if (i >= VMM_VMEM_CACHE_SIZES || !vmm_vmem_cache_push(cache, i, base)) {
 		int one = vmm_vmem_free_sized(cache->arena, base, size);
 

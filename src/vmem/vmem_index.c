@@ -93,8 +93,8 @@ int vmm_vmem_index_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 
 /*
  * Each region's link leads back to where it was reached from, so none is met
- * twice, and each list's regions belong to its bucket; so it is enough to count
- * them.
+ * twice; each belongs to its bucket, and to the chain, as its neighbour confirms;
+ * so it is enough to count them.
  */
 VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 {
@@ -115,6 +115,8 @@ VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 			if (!vmm_vmem_is_region(region) || left-- == 0 ||
 				region->state != VMM_VMEM_USED ||
 				region->as.used.arena != arena ||
+				!vmm_vmem_is_region(region->link[BEFORE]) ||
+				region->link[BEFORE]->link[AFTER] != region ||
 				region->as.used.link != link ||
 				bucket_of(arena, place_of(arena, region)) !=
 					&arena->index[i])

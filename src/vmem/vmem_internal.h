@@ -84,7 +84,7 @@ union vmm_vmem_slot {
 	struct vmm_vmem_run run;
 };
 
-/* All consist of words, pointers and 64-bit numbers; the index counts in 16. */
+/* All consist of words, pointers and 64-bit numbers. */
 #define VMM_VMEM_ALIGN 16
 _Static_assert(VMM_VMEM_ALIGN % _Alignof(union vmm_vmem_slot) == 0 &&
 		       sizeof(union vmm_vmem_slot) % VMM_VMEM_ALIGN == 0,

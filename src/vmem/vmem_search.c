@@ -208,7 +208,7 @@ static bool try_best(const struct vmm_vmem_want *want, struct need need,
 	const uint64_t skip = skip_of(need, from);
 	const uint64_t end = from->size - need.total;
 	vmm_va_t last = vmm_vmem_last(from);
-	bool tight = skip != 0 && from->size < want->certain;
+	bool tight = from->size < want->certain;
 	vmm_va_t high;
 
 	*cut = (struct vmm_vmem_cut){from, from->base + skip, want->total};

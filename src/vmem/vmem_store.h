@@ -92,8 +92,8 @@ static inline struct vmm_vmem_region *vmm_vmem_trees_best(
 
 /*
  * The least region of the trees is what most requests are cut from that find no
- * bin. As long as it stays the least, its place in both trees stays, and so do
- * the sums above it: they are of regions that are larger.
+ * bin. As long as it stays the least, larger or smaller, its place in both trees
+ * stays, and so do the sums above it: they are of regions at least as large.
  */
 static inline void vmm_vmem_least_set(
 	struct vmm_vmem_region *least, vmm_va_t base, uint64_t size)

@@ -375,6 +375,19 @@ TEST(corrupt_vmem_index_members)
 	}
 }
 
+/* I9: a double of a used region, not in the chain, is in the list instead. */
+TEST(corrupt_vmem_index_double)
+{
+	for (unsigned i = 0; built_bucket(i) != NULL; i++) {
+		struct vmm_vmem_region **bucket = built_bucket(i);
+		struct vmm_vmem_region copy = **bucket;
+
+		*bucket = &copy;
+		copy.as.used.next->as.used.link = &copy.as.used.next;
+		expect_corrupt();
+	}
+}
+
 /* I9: an index of another size. */
 TEST(corrupt_vmem_index_shift)
 {

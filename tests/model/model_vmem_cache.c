@@ -221,8 +221,8 @@ static void do_rare(struct vmm_vmem_cache *cache)
 
 static void compare(void)
 {
-	const uint64_t least = PAGES / 64 < VMM_VMEM_CACHE_LEAST
-				       ? PAGES / 64
+	const uint64_t least = (PAGES + 63) / 64 < VMM_VMEM_CACHE_LEAST
+				       ? (PAGES + 63) / 64
 				       : VMM_VMEM_CACHE_LEAST;
 	uint64_t most;
 

@@ -20,7 +20,7 @@ struct vmem_config {
 	size_t index;
 };
 
-/* In an index of two buckets the lists are longer than is looked at. */
+/* In an index of two buckets most regions are far down in their lists. */
 static const struct vmem_config vmem_configs[] = {
 	{false, false, 0},
 	{false, false, 2},

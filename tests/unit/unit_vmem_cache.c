@@ -347,8 +347,6 @@ TEST(unit_vmem_cache_limits)
 		for (unsigned k = 0; k < count; k++) {
 			free_to(&cache, at[k], quanta * PAGE);
 			CHECK(vmm_vmem_cache_parked(&cache) <= most * PAGE);
-			CHECK(vmm_vmem_cache_parked(&cache) <=
-				VMM_VMEM_CACHE_LEAST * PAGE);
 			CHECK(vmm_vmem_cache_parked(&cache) > 0);
 		}
 		CHECK_EQ(arena.used_size, vmm_vmem_cache_parked(&cache));
@@ -476,24 +474,139 @@ TEST(unit_vmem_cache_gives_up_the_least)
 	}
 }
 
+/* Large regions that come and go are enough for it; of either kind. */
+TEST(unit_vmem_cache_gives_up_by_large_ones)
+{
+	const vmm_va_t far = BASE + VMM_GIB(64);
+
+	for (unsigned i = 0; i < 2 * 2; i++) {
+		uint64_t most = i / 2 ? 4096 / 64 : VMM_VMEM_CACHE_LEAST;
+
+		open_cache(i % 2, i / 2 ? 4096 : VMM_GIB(16) / PAGE);
+		CHECK_EQ(vmm_vmem_add(&arena, far, VMM_GIB(4)), VMM_OK);
+		if (i / 2 == 0)
+			CHECK_EQ(vmm_vmem_alloc_at(&arena, far, VMM_GIB(4)),
+				VMM_OK);
+		churn(1, i / 2 ? 20 : 80);
+		CHECK(vmm_vmem_cache_parked(&cache) / PAGE > 2 * most);
+		if (i / 2 == 0)
+			CHECK_EQ(vmm_vmem_free(&arena, far), VMM_OK);
+		CHECK_EQ(vmm_vmem_remove(&arena, far), VMM_OK);
+		for (unsigned k = 0; k < 400; k++) {
+			vmm_va_t base = alloc(1000 * PAGE);
+
+			free_to(&cache, base, 1000 * PAGE);
+		}
+		CHECK(vmm_vmem_cache_parked(&cache) / PAGE <= most);
+		close_cache();
+	}
+}
+
+/* An arena of all addresses is not one of none. */
+TEST(unit_vmem_cache_of_all_addresses)
+{
+	for (unsigned flags = 0; flags < 2; flags++) {
+		vmm_va_t base;
+
+		open_cache(flags, 1);
+		CHECK_EQ(vmm_vmem_remove(&arena, BASE), VMM_OK);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, UINT64_C(1) << 63), VMM_OK);
+		CHECK_EQ(vmm_vmem_add(
+				 &arena, UINT64_C(1) << 63, UINT64_C(1) << 63),
+			VMM_OK);
+		warm(&cache, 3, 4);
+		base = alloc(3 * PAGE);
+		free_to(&cache, base, 3 * PAGE);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 3 * PAGE);
+		CHECK_EQ(vmm_vmem_cache_drain(&cache), VMM_OK);
+		CHECK_EQ(arena.used_count, 0);
+		CHECK_EQ(vmm_vmem_fini(&arena), VMM_OK);
+	}
+}
+
+/* In a small arena: a size that never has room does not take that of others. */
+TEST(unit_vmem_cache_leaves_others_alone)
+{
+	for (unsigned i = 0; i < 2 * 2; i++) {
+		uint64_t quanta = i / 2 ? 3 : 20;
+		vmm_va_t at[8];
+		vmm_va_t mates[4];
+
+		open_cache(i % 2, 4096);
+		for (unsigned round = 0; round < 1000; round++) {
+			if (round == 100)
+				acquired = 0;
+			for (unsigned k = 0; k < 8; k++)
+				at[k] = alloc(PAGE);
+			for (unsigned k = 0; k < 4; k++)
+				mates[k] = alloc(quanta * PAGE);
+			for (unsigned k = 0; k < 8; k++)
+				CHECK_EQ(i % 2 ? vmm_vmem_cache_free_region(
+							 &cache,
+							 vmm_vmem_find(
+								 &arena, at[k]))
+					       : vmm_vmem_cache_free(
+							 &cache, at[k], PAGE),
+					VMM_OK);
+			for (unsigned k = 0; k < 4; k++)
+				free_to(&cache, mates[k], quanta * PAGE);
+		}
+		/* Those of 20, both ways; and all four to be looked up. */
+		CHECK(acquired <=
+			(i / 2 ? 0 : 900 * 2 * 4) + (i % 2 ? 900 * 4 : 0));
+		close_cache();
+	}
+}
+
+/* What is only allocated, or only freed, proves nothing. */
+TEST(unit_vmem_cache_one_way_only)
+{
+	static vmm_va_t at[64];
+
+	for (unsigned flags = 0; flags < 2; flags++) {
+		open_cache(flags, 65536);
+		for (unsigned k = 0; k < 64; k++)
+			at[k] = alloc(PAGE);
+		free_to(&cache, at[0], PAGE);
+		for (unsigned k = 0; k < 1; k++)
+			at[k] = alloc(PAGE);
+		for (unsigned k = 0; k < 32; k++)
+			(void)alloc(PAGE);
+		for (unsigned k = 0; k < 64; k++)
+			free_to(&cache, at[k], PAGE);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 0);
+		vmm_vmem_free_all(&arena);
+		close_cache();
+	}
+}
+
 /*
  * What is asked for is more than the cache may park: that is given back first,
  * and the hole that it lies in is found. The stacks stay as deep as they were.
  */
 TEST(unit_vmem_cache_makes_way)
 {
-	for (unsigned flags = 0; flags < 2; flags++) {
+	for (unsigned i = 0; i < 2 * 2; i++) {
+		unsigned flags = i % 2;
+		uint64_t most = i / 2 ? 65536 / 64 : VMM_VMEM_CACHE_LEAST;
 		vmm_va_t base;
 
-		open_cache(flags, VMM_GIB(4) / PAGE);
+		open_cache(flags, i / 2 ? 65536 : VMM_GIB(4) / PAGE);
 		warm(&cache, 3, 4);
 		base = alloc(3 * PAGE);
 		CHECK_EQ(vmm_vmem_alloc_at(&arena, BASE + 10000 * PAGE, PAGE),
 			VMM_OK);
 		free_to(&cache, base, 3 * PAGE);
 		/* It may park as many: what is parked is not looked for. */
-		CHECK(alloc(VMM_VMEM_CACHE_LEAST * PAGE) != BASE);
+		CHECK(alloc(most * PAGE) != BASE);
 		CHECK(vmm_vmem_cache_parked(&cache) >= 3 * PAGE);
+		CHECK_EQ(vmm_vmem_cache_alloc(&cache, 0, &base), VMM_EINVAL);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 3 * PAGE);
+		(void)alloc(most * PAGE + 1);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 0);
+		base = alloc(3 * PAGE);
+		free_to(&cache, base, 3 * PAGE);
+		CHECK_EQ(vmm_vmem_cache_parked(&cache), 3 * PAGE);
 		free_to(&cache, base = alloc(10000 * PAGE), 10000 * PAGE);
 		CHECK_EQ(vmm_vmem_cache_parked(&cache), 0);
 		base = alloc(3 * PAGE);
