@@ -346,8 +346,8 @@ static VMM_RARE int fetch_again(struct vmm_vmem_cache *cache, uint64_t size,
 }
 
 /* Allocate from the arena what is not in the cache. */
-static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
-	const struct vmm_vmem_region **region_out)
+static VMM_ALWAYS_INLINE int fetch_here(struct vmm_vmem_cache *cache,
+	uint64_t size, const struct vmm_vmem_region **region_out)
 {
 	int err;
 
@@ -357,6 +357,12 @@ static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
 		err = fetch_again(cache, size, region_out, err);
 	unlock(cache);
 	return err;
+}
+
+static VMM_NOINLINE int fetch(struct vmm_vmem_cache *cache, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	return fetch_here(cache, size, region_out);
 }
 
 /*
@@ -396,7 +402,7 @@ int vmm_vmem_cache_alloc_slow(
 	} else {
 		if (i < VMM_VMEM_CACHE_SIZES) {
 			miss(cache, i);
-			err = fetch(cache, size, &region);
+			err = fetch_here(cache, size, &region);
 		} else {
 			err = fetch_large(cache, size, &region);
 		}

@@ -553,7 +553,7 @@ TEST(unit_vmem_cache_leaves_others_alone)
 		}
 		/* Those of 20, both ways; and all four to be looked up. */
 		CHECK(acquired <=
-			(i / 2 ? 0 : 900 * 2 * 4) + (i % 2 ? 900 * 4 : 0));
+			(i / 2 ? 0u : 900u * 2 * 4) + (i % 2 ? 900u * 4 : 0u));
 		close_cache();
 	}
 }
