@@ -145,10 +145,10 @@ void vmm_vmem_set_bins(
  * @memory: Of the caller's, of any alignment; or NULL for none, as is less than
  *          two pointers.
  * @size:   Bytes; from the first aligned address on, the largest power of two
- *          of pointers is used, which head lists of regions. With 6 bytes for
- *          each region in use, a look-up looks at 1.7 regions on average. A
- *          list that has become long is not searched to its end: then the
- *          region is found through the used tree.
+ *          of pointers is used, which head lists of regions. With 6 bytes of
+ *          these for each region in use, a look-up that finds one looks at 1.7
+ *          on average. A list that has become long is not searched to its end:
+ *          then the region is found through the used tree.
  *
  * For vmm_vmem_free(), vmm_vmem_free_sized() and vmm_vmem_find().
  *

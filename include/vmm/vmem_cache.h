@@ -87,7 +87,7 @@ struct vmm_vmem_cache {
 	uint64_t sizes; /* that are served inline: all, or 0 with handles */
 	unsigned limit_shift; /* see vmm_vmem_cache_set_limit() */
 	uint16_t victim;      /* the stack that must give way next */
-	uint16_t refused;     /* times that there was no room, modulo 16 */
+	uint16_t refused;     /* times that a stack had no room to deepen */
 	uint64_t allotted;    /* quanta that the stacks may hold in all */
 	uint64_t least;	      /* that they might, at the last look at the arena,
 				 whatever is in use */
@@ -119,8 +119,10 @@ void vmm_vmem_cache_init(struct vmm_vmem_cache *cache, struct vmm_vmem *arena,
  *         less. All caches of an arena together park that much times their
  *         number.
  *
- * A cache that holds more, since the limit has changed or what it follows from,
- * gives that up little by little, with the calls that go to the arena.
+ * A cache that holds more, since the limit has changed or less is in use, gives
+ * that up little by little, with the calls that go to the arena. That the arena
+ * has lost a span is noticed when a large region is asked for or a stack is to
+ * deepen.
  */
 void vmm_vmem_cache_set_limit(struct vmm_vmem_cache *cache, unsigned shift);
 #define VMM_VMEM_CACHE_SHIFT 4

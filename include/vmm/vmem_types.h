@@ -181,9 +181,8 @@ struct vmm_vmem {
 	unsigned index_shift;
 	uint64_t bin_count; /* sizes that have a bin, in quanta; 0: none */
 	bool by_address;    /* the runs keep summaries of binned regions */
-	struct vmm_vmem_bins *bins; /* NULL: none */
-	struct vmm_vmem_region *
-		*index; /* lists, see vmem_index.c; NULL: none */
+	struct vmm_vmem_bins *bins;	/* NULL: none */
+	struct vmm_vmem_region **index; /* NULL: none */
 	struct vmm_rb_tree used;
 	struct vmm_rb_tree free_by_base;
 	struct vmm_rb_tree free_by_size;

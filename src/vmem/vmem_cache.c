@@ -345,6 +345,17 @@ static VMM_RARE int fetch_again(struct vmm_vmem_cache *cache, uint64_t size,
 	return vmm_vmem_alloc_region(cache->arena, size, region_out);
 }
 
+/* Allocate from the arena, holding the lock. */
+static VMM_ALWAYS_INLINE int fetch_locked(struct vmm_vmem_cache *cache,
+	uint64_t size, const struct vmm_vmem_region **region_out)
+{
+	int err = vmm_vmem_alloc_region(cache->arena, size, region_out);
+
+	if (VMM_UNLIKELY(err != VMM_OK))
+		err = fetch_again(cache, size, region_out, err);
+	return err;
+}
+
 /* Allocate from the arena what is not in the cache. */
 static VMM_ALWAYS_INLINE int fetch_here(struct vmm_vmem_cache *cache,
 	uint64_t size, const struct vmm_vmem_region **region_out)
@@ -352,9 +363,7 @@ static VMM_ALWAYS_INLINE int fetch_here(struct vmm_vmem_cache *cache,
 	int err;
 
 	lock(cache);
-	err = vmm_vmem_alloc_region(cache->arena, size, region_out);
-	if (VMM_UNLIKELY(err != VMM_OK))
-		err = fetch_again(cache, size, region_out, err);
+	err = fetch_locked(cache, size, region_out);
 	unlock(cache);
 	return err;
 }
@@ -383,9 +392,7 @@ static VMM_NOINLINE int fetch_large(struct vmm_vmem_cache *cache, uint64_t size,
 		last >> cache->shift >= limit_of(cache) && size != 0 &&
 		last <= cache->arena->size - 1)
 		(void)flush_all(cache);
-	err = vmm_vmem_alloc_region(cache->arena, size, region_out);
-	if (VMM_UNLIKELY(err != VMM_OK))
-		err = fetch_again(cache, size, region_out, err);
+	err = fetch_locked(cache, size, region_out);
 	unlock(cache);
 	return err;
 }
@@ -399,13 +406,11 @@ int vmm_vmem_cache_alloc_slow(
 
 	if (cache->flags & VMM_VMEM_CACHE_HANDLES) {
 		err = vmm_vmem_cache_alloc_region(cache, size, &region);
+	} else if (i < VMM_VMEM_CACHE_SIZES) {
+		miss(cache, i);
+		err = fetch_here(cache, size, &region);
 	} else {
-		if (i < VMM_VMEM_CACHE_SIZES) {
-			miss(cache, i);
-			err = fetch_here(cache, size, &region);
-		} else {
-			err = fetch_large(cache, size, &region);
-		}
+		err = fetch_large(cache, size, &region);
 	}
 	if (err == VMM_OK)
 		*base_out = region->base;

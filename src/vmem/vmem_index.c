@@ -103,6 +103,7 @@ VMM_RARE bool vmm_vmem_index_ok(const struct vmm_vmem *arena)
 
 	if (arena->index == NULL)
 		return true;
+	/* No more buckets than addresses of this machine. */
 	if (arena->index_shift < 16 || arena->index_shift > 63)
 		return false;
 	count = (size_t)1 << (64 - arena->index_shift);

@@ -176,7 +176,7 @@ bool vmm_vmem_search(const struct vmm_vmem *arena,
  */
 struct need {
 	uint64_t first; /* the first base at which the place begins */
-	uint64_t mask;	/* there is one in each of so many, and one more */
+	uint64_t mask;	/* there is one every mask + 1 bytes from there */
 	uint64_t total;
 };
 

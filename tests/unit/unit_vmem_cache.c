@@ -354,11 +354,22 @@ TEST(unit_vmem_cache_limits)
 	}
 }
 
+/* Eight each of many sizes, again and again. */
+static void churn(unsigned first, unsigned sizes)
+{
+	static vmm_va_t at[256 * 8];
+
+	for (unsigned round = 0; round < 12; round++) {
+		for (unsigned k = 0; k < sizes * 8; k++)
+			at[k] = alloc((first + k / 8) * PAGE);
+		for (unsigned k = 0; k < sizes * 8; k++)
+			free_to(&cache, at[k], (first + k / 8) * PAGE);
+	}
+}
+
 /* The share that a cache has by default, a smaller one, and a larger one. */
 TEST(unit_vmem_cache_set_limit)
 {
-	static vmm_va_t at[256 * 8];
-	const uint64_t size = VMM_VMEM_CACHE_SIZES * PAGE;
 	const uint64_t used = 1000000;
 	uint64_t parked[3];
 
@@ -367,13 +378,7 @@ TEST(unit_vmem_cache_set_limit)
 		if (i != 1)
 			vmm_vmem_cache_set_limit(&cache, i == 0 ? 63 : 0);
 		CHECK_EQ(vmm_vmem_alloc_at(&arena, BASE, used * PAGE), VMM_OK);
-		/* Eight each of the 128 largest sizes, again and again. */
-		for (unsigned round = 0; round < 12; round++) {
-			for (unsigned k = 0; k < 128 * 8; k++)
-				at[k] = alloc(size - k / 8 * PAGE);
-			for (unsigned k = 0; k < 128 * 8; k++)
-				free_to(&cache, at[k], size - k / 8 * PAGE);
-		}
+		churn(VMM_VMEM_CACHE_SIZES - 127, 128);
 		parked[i] = vmm_vmem_cache_parked(&cache) / PAGE;
 		CHECK_EQ(vmm_vmem_free(&arena, BASE), VMM_OK);
 		close_cache();
@@ -387,8 +392,6 @@ TEST(unit_vmem_cache_set_limit)
 /* Where little is in use: 1/64 of a small arena, and VMM_VMEM_CACHE_LEAST. */
 TEST(unit_vmem_cache_least)
 {
-	static vmm_va_t at[256 * 8];
-
 	for (unsigned i = 0; i < 2 * 4; i++) {
 		uint64_t pages = UINT64_C(4096) << i / 2 * 4;
 		uint64_t most = pages / 64 < VMM_VMEM_CACHE_LEAST
@@ -398,29 +401,11 @@ TEST(unit_vmem_cache_least)
 		uint64_t parked;
 
 		open_cache(i % 2, pages);
-		for (unsigned round = 0; round < 12; round++) {
-			for (unsigned k = 0; k < sizes * 8; k++)
-				at[k] = alloc((1 + k / 8) * PAGE);
-			for (unsigned k = 0; k < sizes * 8; k++)
-				free_to(&cache, at[k], (1 + k / 8) * PAGE);
-		}
+		churn(1, sizes);
 		parked = vmm_vmem_cache_parked(&cache) / PAGE;
 		CHECK(parked <= most);
 		CHECK(parked > most / 10);
 		close_cache();
-	}
-}
-
-/* Eight each of many sizes, again and again. */
-static void churn(unsigned first, unsigned sizes)
-{
-	static vmm_va_t at[256 * 8];
-
-	for (unsigned round = 0; round < 12; round++) {
-		for (unsigned k = 0; k < sizes * 8; k++)
-			at[k] = alloc((first + k / 8) * PAGE);
-		for (unsigned k = 0; k < sizes * 8; k++)
-			free_to(&cache, at[k], (first + k / 8) * PAGE);
 	}
 }
 
@@ -568,8 +553,7 @@ TEST(unit_vmem_cache_one_way_only)
 		for (unsigned k = 0; k < 64; k++)
 			at[k] = alloc(PAGE);
 		free_to(&cache, at[0], PAGE);
-		for (unsigned k = 0; k < 1; k++)
-			at[k] = alloc(PAGE);
+		at[0] = alloc(PAGE);
 		for (unsigned k = 0; k < 32; k++)
 			(void)alloc(PAGE);
 		for (unsigned k = 0; k < 64; k++)

@@ -168,6 +168,20 @@ TEST(unit_vmem_setup_index)
 	CHECK(vmm_vmem_find(&arena, BASE) != NULL);
 }
 
+/* How many regions are looked at when each is looked up once. */
+static size_t looks(void)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < (size_t)1 << (64 - arena.index_shift); i++) {
+		const struct vmm_vmem_region *r = arena.index[i];
+
+		for (size_t k = 1; r != &arena.head; r = r->as.used.next)
+			sum += k++;
+	}
+	return sum;
+}
+
 /*
  * With 6 bytes for each region the index finds them all: the used tree is not
  * looked at. With two buckets for all of them it is.
@@ -189,6 +203,8 @@ TEST(unit_vmem_setup_index_serves)
 		for (unsigned k = 0; k < count; k++)
 			alloc((1 + k % 5) * PAGE);
 		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+		if (!few)
+			CHECK(looks() * 10 <= count * 18);
 		root = arena.used.root;
 		for (unsigned broken = 0; broken < 2; broken++) {
 			found = 0;
