@@ -39,7 +39,7 @@ static VMM_RARE struct vmm_vmem_region *replace_embedded(
  *   the one after            [used][ g ] -->  [    g    ]
  *   both              [ f ][used][ g ]   -->  [  f or g, the larger  ]
  */
-static VMM_NOINLINE void merge(struct vmm_vmem *arena,
+static VMM_NOINLINE int merge(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
 	struct vmm_vmem_region *after)
 {
@@ -53,7 +53,7 @@ static VMM_NOINLINE void merge(struct vmm_vmem *arena,
 		if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_EMBEDDED))
 			region = replace_embedded(arena, region);
 		vmm_vmem_store_add(arena, region);
-		return;
+		return VMM_OK;
 	}
 	vmm_vmem_chain_remove(region);
 	vmm_vmem_retire(arena, region);
@@ -70,6 +70,7 @@ static VMM_NOINLINE void merge(struct vmm_vmem *arena,
 		vmm_vmem_node_put(arena, gone);
 	}
 	vmm_vmem_store_resize(arena, into, base, size + into->size);
+	return VMM_OK;
 }
 
 /* A free neighbour becomes part of a region, and its node spare. */
@@ -99,7 +100,7 @@ static VMM_NOINLINE int release_any(
 		arena->use_size[region->use] -= region->size;
 		arena->use_count[region->use]--;
 	}
-	merge(arena, region, before, after);
+	(void)merge(arena, region, before, after);
 	vmm_vmem_run_left(arena, run, member);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;
@@ -127,8 +128,7 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 		size += before->size;
 	if (high)
 		size += after->size;
-	if (size >> arena->shift > arena->bin_count || arena->by_address ||
-		(region->flags | region->use) != 0 ||
+	if (arena->by_address || (region->flags | region->use) != 0 ||
 		!vmm_vmem_run_has_many(run))
 		return release_any(arena, region);
 
@@ -136,6 +136,8 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	vmm_vmem_index_clear(arena, region);
 	arena->used_count--;
 	arena->used_size -= region->size;
+	if (size >> arena->shift > arena->bin_count)
+		return merge(arena, region, before, after);
 	if (low) {
 		region->base = before->base;
 		region->link[BEFORE] = before->link[BEFORE];
