@@ -40,8 +40,9 @@ static uint16_t own_summary(const struct vmm_vmem_run *run)
 {
 	uint16_t own = 0;
 
-	for (unsigned i = 0; i < VMM_VMEM_RUN_MAX; i++)
-		own = run->gap[i] > own ? run->gap[i] : own;
+	if (run->taken != 0)
+		for (unsigned i = 0; i < VMM_VMEM_RUN_MAX; i++)
+			own = run->gap[i] > own ? run->gap[i] : own;
 	return run->count != run->markers ? (uint16_t)(own | VMM_VMEM_ANY_USED)
 					  : own;
 }
@@ -173,6 +174,8 @@ static VMM_RARE struct vmm_vmem_run *run_new(struct vmm_vmem *arena,
 
 	*run = (struct vmm_vmem_run){
 		.state = VMM_VMEM_RUN, .base = first->base, .first = first};
+	if (first->state == VMM_VMEM_USED)
+		run->own = VMM_VMEM_ANY_USED;
 	if (beside != NULL)
 		vmm_rb_insert_beside_with(&arena->used, &run->rb, &beside->rb,
 			dir, update_subtree);
@@ -241,19 +244,23 @@ VMM_RARE struct vmm_vmem_run *vmm_vmem_run_cut(struct vmm_vmem *arena,
 	return member->as.used.run;
 }
 
-/* Make @run and the one after it one, if that leaves room for more. */
+/* Make @thin part of @run, which is beside it, if that leaves room for more. */
 static VMM_RARE bool merge_runs(struct vmm_vmem *arena,
-	struct vmm_vmem_run *run, struct vmm_vmem_run *after)
+	struct vmm_vmem_run *thin, struct vmm_vmem_run *run)
 {
-	struct vmm_vmem_region *member = after->first;
+	struct vmm_vmem_region *member = thin->first;
 
-	if (run->count + after->count > VMM_VMEM_RUN_MAX * 3 / 4)
+	if (run->count + thin->count > VMM_VMEM_RUN_MAX * 3 / 4)
 		return false;
-	while (after->count > 0) {
+	if (thin->base < run->base) {
+		run->first = member;
+		run->base = thin->base;
+	}
+	while (thin->count > 0) {
 		move_member(arena, run, member);
 		member = vmm_vmem_member_after(member);
 	}
-	run_delete(arena, after);
+	run_delete(arena, thin);
 	vmm_vmem_run_settle(run);
 	return true;
 }
@@ -268,7 +275,7 @@ VMM_RARE void vmm_vmem_run_thin(
 		run_delete(arena, run);
 		return;
 	}
-	if (before != NULL && merge_runs(arena, vmm_vmem_of_run(before), run))
+	if (before != NULL && merge_runs(arena, run, vmm_vmem_of_run(before)))
 		return;
 	after = vmm_rb_next(&run->rb);
 	if (after != NULL)
