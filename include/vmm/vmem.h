@@ -131,7 +131,8 @@ void vmm_vmem_set_reserve(struct vmm_vmem *arena, size_t nodes);
  * With @by_address true, the arena also keeps track of where the largest
  * binned regions are, for requests with a window or one of the VMM_VMEM_..._FIT
  * and VMM_VMEM_RANDOM policies. That is a good part of what bins save. With
- * false such requests are refused with VMM_ENOTSUP.
+ * false such requests are refused with VMM_ENOTSUP, and larger free regions are
+ * in the tree by size only, since only such requests read the tree by base.
  *
  * Ownership: @bins is the arena's until vmm_vmem_fini().
  * Cost:      O(VMM_VMEM_BINS).

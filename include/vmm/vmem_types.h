@@ -90,7 +90,7 @@ struct vmm_vmem_region {
 			struct vmm_vmem_region *next;
 			struct vmm_vmem_region **link; /* that leads here */
 		} bin;
-		/* Free, larger: in both free trees. */
+		/* Free, larger: in the free trees. */
 		struct {
 			struct vmm_vmem_node by_base;
 			struct vmm_vmem_node by_size;
@@ -155,8 +155,9 @@ struct vmm_vmem_chunk {
  *       for fixed requests only say so, and no others
  *   I4  a free region of a size that has a bin is in that bin, the bins hold
  *       nothing else, and their bitmap says which are not empty; every other
- *       free region is in both free trees, its two nodes are each other's
- *       pair, and the summaries of the tree by base are right
+ *       free region is in both free trees, or, with bins and not by_address,
+ *       in that by size; its two nodes are each other's pair, and the
+ *       summaries of the tree by base are right
  *   I5  the trees are red-black trees of as many nodes as the counters say;
  *       the spans, and the free regions of both trees, ascend in them by their
  *       keys as they do in the chain, the tree by size strictly by
@@ -195,7 +196,7 @@ struct vmm_vmem {
 	size_t span_count;
 	size_t used_count;
 	size_t free_count;
-	size_t tree_count; /* free regions in the free trees */
+	size_t tree_count; /* free regions in the tree by size */
 	size_t run_count;
 	size_t embedded_count; /* used regions in nodes of the callers' */
 	size_t node_count;     /* in all chunks */

@@ -27,7 +27,8 @@
  *    are unique: a million equal sizes are as well balanced as any others, and
  *    the lowest comes first. Where the arena was given bins, free regions of
  *    small sizes stand in the list of their size instead, which is as good a
- *    best fit, and reached through two words of a bitmap.
+ *    best fit, and reached through two words of a bitmap; and where it was told
+ *    that nothing is requested by address, nothing is in the tree by base.
  *
  * 4. The used tree (vmem_runs.c) finds the region at any address, used or free.
  *    It is unrolled: a node of it holds a run of up to 24 regions, so that it

@@ -237,8 +237,8 @@ int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
 			from->size -= bytes;
 			vmm_vmem_bin_add(arena->bins, from, bin - quanta);
 		} else {
-			vmm_vmem_least_set(
-				from, from->base + bytes, from->size - bytes);
+			vmm_vmem_least_set(arena, from, from->base + bytes,
+				from->size - bytes);
 		}
 	}
 	become_used(arena, used, 0);
@@ -322,7 +322,7 @@ static int choose(struct vmm_vmem *arena,
 		if (!err)
 			goto found;
 	}
-	if (wants_address(request) && arena->bins != NULL && !arena->by_address)
+	if (wants_address(request) && !vmm_vmem_has_by_base(arena))
 		return VMM_ENOTSUP;
 	if (!vmm_vmem_choose(arena, request, want, cut))
 		return VMM_ENOSPC;

@@ -5,8 +5,8 @@
  * First each tree is proven to be a tree of the right number of nodes, so that
  * stepping through it ends. Then one walk along the chain carries a cursor in
  * each tree by base: the next member of the chain must be the next one of its
- * run, the next free region without a bin the next one of the tree by base,
- * and so on. When all cursors arrive at the end together, chain and trees hold
+ * run, the next free region without a bin the next one of the tree by base
+ * (or, where there is none, hang in the tree by size), and so on. When all cursors arrive at the end together, chain and trees hold
  * the same regions in the same order, and since the chain tiles ascending
  * spans, the keys ascend.
  */
@@ -36,6 +36,7 @@ struct walk {
 	size_t used;
 	size_t embedded;
 	size_t binned;
+	size_t large; /* free regions of the trees */
 };
 
 /* I2: the span before must be full, and this one must begin beyond it. */
@@ -164,6 +165,17 @@ static bool check_used(struct walk *walk, const struct vmm_vmem_region *region)
 	return region->as.used.arena == walk->arena;
 }
 
+/* Does the node above it, or the tree, lead to a node? */
+static bool hangs_in(
+	const struct vmm_rb_tree *tree, const struct vmm_rb_node *node)
+{
+	const struct vmm_rb_node *parent = vmm_rb_parent(node);
+
+	return parent == NULL ? tree->root == node
+			      : parent->child[VMM_RB_LEFT] == node ||
+					parent->child[VMM_RB_RIGHT] == node;
+}
+
 /* I3 and I4. */
 static bool check_free(struct walk *walk, const struct vmm_vmem_region *region)
 {
@@ -179,9 +191,14 @@ static bool check_free(struct walk *walk, const struct vmm_vmem_region *region)
 		walk->binned++;
 		return true;
 	}
-	if (walk->free != &by_base->rb ||
-		by_base->pair != &region->as.tree.by_size ||
+	if (by_base->pair != &region->as.tree.by_size ||
 		region->as.tree.by_size.pair != by_base)
+		return false;
+	walk->large++;
+	if (!vmm_vmem_has_by_base(walk->arena))
+		return hangs_in(&walk->arena->free_by_size,
+			&region->as.tree.by_size.rb);
+	if (walk->free != &by_base->rb)
 		return false;
 	walk->free = vmm_rb_next(walk->free);
 	return true;
@@ -216,6 +233,7 @@ static bool check_end(const struct walk *walk)
 			return false;
 	return check_run_end(walk) && walk->run == NULL && walk->free == NULL &&
 	       walk->span == NULL && walk->used == arena->used_count &&
+	       walk->large == arena->tree_count &&
 	       walk->embedded == arena->embedded_count &&
 	       walk->size == arena->size && walk->used_size == arena->used_size;
 }
@@ -313,7 +331,8 @@ static bool check_arena(const struct vmm_vmem *arena)
 	       arena->quantum == UINT64_C(1) << arena->shift &&
 	       check_counts(arena) && check_nodes(arena) &&
 	       !vmm_rb_check(&arena->used, arena->run_count) &&
-	       !vmm_rb_check(&arena->free_by_base, arena->tree_count) &&
+	       !vmm_rb_check(&arena->free_by_base,
+		       vmm_vmem_has_by_base(arena) ? arena->tree_count : 0) &&
 	       !vmm_rb_check(&arena->free_by_size, arena->tree_count) &&
 	       !vmm_rb_check(&arena->spans, arena->span_count) &&
 	       check_chain(arena) && vmm_vmem_check_trees(arena) &&

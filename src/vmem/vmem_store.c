@@ -13,8 +13,10 @@
  * nearest sufficient region above or below an address is found without looking
  * at those between. For binned regions the runs know the same (vmem_runs.c).
  *
- * Without bins all free regions are in the trees. Held regions, those of spans
- * for fixed requests, are in neither: only their address leads to them.
+ * Without bins all free regions are in the trees. With bins, and without
+ * requests by address, there is no tree by base: such requests are all it is
+ * for, and it would cost as much as the other. Held regions, those of spans for
+ * fixed requests, are in neither: only their address leads to them.
  */
 #include "vmem/vmem_store.h"
 
@@ -129,7 +131,8 @@ static void trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	region->as.tree.by_base.pair = &region->as.tree.by_size;
 	region->as.tree.by_size.pair = &region->as.tree.by_base;
-	base_insert(arena, region);
+	if (vmm_vmem_has_by_base(arena))
+		base_insert(arena, region);
 	size_insert(arena, region);
 	arena->tree_count++;
 }
@@ -138,8 +141,9 @@ void vmm_vmem_trees_remove(
 	struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	size_erase(arena, region);
-	vmm_rb_erase_with(&arena->free_by_base, &region->as.tree.by_base.rb,
-		update_largest);
+	if (vmm_vmem_has_by_base(arena))
+		vmm_rb_erase_with(&arena->free_by_base,
+			&region->as.tree.by_base.rb, update_largest);
 	arena->tree_count--;
 }
 
@@ -164,7 +168,7 @@ static void trees_resize(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 	bool moves = passes(region, base, size);
 
 	if (!moves && region == arena->least) {
-		vmm_vmem_least_set(region, base, size);
+		vmm_vmem_least_set(arena, region, base, size);
 		return;
 	}
 	if (moves)
@@ -173,7 +177,8 @@ static void trees_resize(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 	region->size = size;
 	if (moves)
 		size_insert(arena, region);
-	vmm_rb_propagate(&region->as.tree.by_base.rb, update_largest);
+	if (vmm_vmem_has_by_base(arena))
+		vmm_rb_propagate(&region->as.tree.by_base.rb, update_largest);
 }
 
 /* Both. */

@@ -73,6 +73,14 @@ static inline uint64_t vmm_vmem_bin_from(
 }
 
 /* The trees, for regions without a bin. */
+
+/* Are they in the tree by base as well? Nothing but requests by address, which
+   are refused then, reads that. */
+static inline bool vmm_vmem_has_by_base(const struct vmm_vmem *arena)
+{
+	return arena->bins == NULL || arena->by_address;
+}
+
 struct vmm_vmem_region *vmm_vmem_trees_find(
 	const struct vmm_vmem *arena, uint64_t size);
 void vmm_vmem_trees_remove(
@@ -95,7 +103,7 @@ static inline struct vmm_vmem_region *vmm_vmem_trees_best(
  * bin. As long as it stays the least, larger or smaller, its place in both trees
  * stays, and so do the sums above it: they are of regions at least as large.
  */
-static inline void vmm_vmem_least_set(
+static inline void vmm_vmem_least_set(const struct vmm_vmem *arena,
 	struct vmm_vmem_region *least, vmm_va_t base, uint64_t size)
 {
 	const struct vmm_rb_node *node = &least->as.tree.by_base.rb;
@@ -104,7 +112,7 @@ static inline void vmm_vmem_least_set(
 
 	least->base = base;
 	least->size = size;
-	if (node->child[VMM_RB_LEFT] == NULL &&
+	if (vmm_vmem_has_by_base(arena) && node->child[VMM_RB_LEFT] == NULL &&
 		node->child[VMM_RB_RIGHT] == NULL)
 		least->as.tree.largest = size;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The checker of arenas: broken trees of free regions and spans. */
+#include "vmem/vmem_store.h"
+
 #include "support/vmem_corrupt.h"
 
 /* A tree's root pointing into another tree, or nowhere. */
@@ -212,5 +214,90 @@ TEST(corrupt_vmem_ghosts_by_base)
 	run = vmm_vmem_of_run(vmm_rb_first(&arena.used));
 	ghost.run = *run;
 	vmm_rb_replace(&arena.used, &run->rb, &ghost.run.rb);
+	expect_corrupt();
+}
+
+/* Bins, and no requests by address: three free regions are too large for a
+   bin, and in the tree by size only. The second one. */
+static struct vmm_vmem_region *build_by_size(void)
+{
+	struct vmm_vmem_region *region;
+
+	arena_init(&(struct vmem_config){.bins = true}, PAGE);
+	CHECK_EQ(vmm_vmem_donate(&arena, memory, sizeof(memory)), VMM_OK);
+	CHECK_EQ(vmm_vmem_add(&arena, 0, 8192 * PAGE), VMM_OK);
+	CHECK_EQ(vmm_vmem_alloc_at(&arena, 2000 * PAGE, PAGE), VMM_OK);
+	CHECK_EQ(vmm_vmem_alloc_at(&arena, 4500 * PAGE, PAGE), VMM_OK);
+	CHECK_EQ(arena.tree_count, 3);
+	CHECK(vmm_rb_is_empty(&arena.free_by_base));
+	CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+	region = vmm_vmem_of_size(vmm_rb_first(&arena.free_by_size));
+	return vmm_vmem_trees_larger(region);
+}
+
+TEST(corrupt_vmem_by_size_only)
+{
+	struct vmm_vmem_region *region = build_by_size();
+
+	arena.tree_count++;
+	expect_corrupt();
+	build_by_size();
+	arena.tree_count--;
+	expect_corrupt();
+	/* Missing, and not counted. */
+	region = build_by_size();
+	vmm_rb_erase(&arena.free_by_size, &region->as.tree.by_size.rb);
+	expect_corrupt();
+	arena.tree_count--;
+	expect_corrupt();
+	/* In a tree by base after all. */
+	region = build_by_size();
+	vmm_rb_insert_at(
+		&arena.free_by_base, &region->as.tree.by_base.rb, NULL, 0);
+	expect_corrupt();
+	region = build_by_size();
+	region->as.tree.by_base.pair = NULL;
+	expect_corrupt();
+	region = build_by_size();
+	region->as.tree.by_size.pair = &region->as.tree.by_size;
+	expect_corrupt();
+}
+
+/* A double of a region, in a ring of its own instead of the chain. */
+static void make_ghost(
+	struct vmm_vmem_region *ghost, const struct vmm_vmem_region *region)
+{
+	*ghost = *region;
+	ghost->link[BEFORE] = ghost;
+	ghost->link[AFTER] = ghost;
+	ghost->as.tree.by_base.pair = &ghost->as.tree.by_size;
+	ghost->as.tree.by_size.pair = &ghost->as.tree.by_base;
+}
+
+/* One takes a region's place in the tree; then one is there in addition. */
+TEST(corrupt_vmem_ghost_by_size_only)
+{
+	struct vmm_vmem_region ghost;
+	struct vmm_vmem_region *region;
+
+	for (unsigned i = 0; i < 3; i++) {
+		region = build_by_size();
+		if (i != 1)
+			region = vmm_vmem_of_size(
+				vmm_rb_step(&region->as.tree.by_size.rb,
+					i == 0 ? VMM_RB_LEFT : VMM_RB_RIGHT));
+		make_ghost(&ghost, region);
+		vmm_rb_replace(&arena.free_by_size, &region->as.tree.by_size.rb,
+			&ghost.as.tree.by_size.rb);
+		if (arena.least == region)
+			arena.least = &ghost;
+		expect_corrupt();
+	}
+	region = build_by_size();
+	make_ghost(&ghost, region);
+	ghost.base += PAGE;
+	vmm_rb_insert_beside(&arena.free_by_size, &ghost.as.tree.by_size.rb,
+		&region->as.tree.by_size.rb, AFTER);
+	arena.tree_count++;
 	expect_corrupt();
 }
