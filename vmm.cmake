@@ -107,6 +107,7 @@ set(VMM_SOURCES
   src/vmem/vmem_search.c
   src/vmem/vmem_shape.c
   src/vmem/vmem_span.c
+  src/vmem/vmem_stacks.c
   src/vmem/vmem_store.c
 )
 set(VMM_HEADERS
