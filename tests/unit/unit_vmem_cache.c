@@ -441,6 +441,70 @@ TEST(unit_vmem_cache_gives_up)
 	}
 }
 
+/* How deep each stack of the cache may be. */
+static void depths(unsigned *out)
+{
+	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES; i++)
+		out[i] = (unsigned)cache.stack[i].limit - cache.stack[i].first;
+}
+
+/* Free a size that was never asked for. The one stack whose depth changes, to
+   half of what it was. */
+static unsigned halve_one(void)
+{
+	unsigned before[VMM_VMEM_CACHE_SIZES];
+	unsigned now[VMM_VMEM_CACHE_SIZES];
+	unsigned changed = VMM_VMEM_CACHE_SIZES;
+	vmm_va_t base;
+
+	depths(before);
+	CHECK_EQ(vmm_vmem_alloc(&arena, 200 * PAGE, &base), VMM_OK);
+	free_to(&cache, base, 200 * PAGE);
+	depths(now);
+	for (unsigned i = 0; i < VMM_VMEM_CACHE_SIZES; i++) {
+		if (now[i] == before[i])
+			continue;
+		CHECK_EQ(changed, VMM_VMEM_CACHE_SIZES);
+		CHECK_EQ(now[i], before[i] / 2);
+		changed = i;
+	}
+	CHECK(changed < VMM_VMEM_CACHE_SIZES);
+	return changed;
+}
+
+/*
+ * What gives way is the next stack with any depth, in a ring: no size gives way
+ * twice while others do not.
+ */
+TEST(unit_vmem_cache_gives_up_in_turn)
+{
+	const vmm_va_t far = BASE + VMM_GIB(8);
+	unsigned depth[VMM_VMEM_CACHE_SIZES];
+	unsigned rounds = 0;
+	unsigned last;
+
+	open_cache(0, VMM_GIB(16) / PAGE);
+	CHECK_EQ(vmm_vmem_alloc_at(&arena, far, VMM_GIB(4)), VMM_OK);
+	churn(61, 20);
+	churn(1, 20);
+	churn(129, 40);
+	CHECK_EQ(vmm_vmem_free(&arena, far), VMM_OK);
+	last = halve_one();
+	while (cache.allotted > VMM_VMEM_CACHE_LEAST) {
+		unsigned next = last;
+
+		depths(depth);
+		do
+			next = (next + 1) % VMM_VMEM_CACHE_SIZES;
+		while (depth[next] == 0);
+		CHECK_EQ(halve_one(), next);
+		rounds += next < last;
+		last = next;
+	}
+	CHECK(rounds >= 2);
+	close_cache();
+}
+
 /* The same when all that is parked was allowed whatever was in use. */
 TEST(unit_vmem_cache_gives_up_the_least)
 {
