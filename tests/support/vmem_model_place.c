@@ -266,9 +266,9 @@ static bool best_fit(const struct model *model, struct outcomes *out)
 	while (at != NO_SEG) {
 		unsigned cost = has_bin(model, &model->segs[at]) ? 1 : 4;
 
-		if (left < cost)
+		if (left == 0)
 			break;
-		left -= cost;
+		left -= cost < left ? cost : left;
 		if (one_try(model, out, &at))
 			return true;
 		at = next_by_size(model, want, &model->segs[at], 0);

@@ -285,3 +285,45 @@ TEST(unit_vmem_adversary_the_last_byte)
 		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
 	}
 }
+
+/* One free region, in a span of its own, a page behind an aligned address or
+   at one. */
+static vmm_va_t add_alone(uint64_t *slot, uint64_t pages, bool aligned)
+{
+	vmm_va_t base = (++*slot * 16384 + (aligned ? 0 : 1)) * PAGE;
+
+	CHECK_EQ(vmm_vmem_add(&arena, base, pages * PAGE), VMM_OK);
+	return base;
+}
+
+/*
+ * What is tried is bounded over bins and trees together: a bin counts 1, a
+ * region of the trees 4. The only tight place is in the last region of the
+ * trees that comes before those with a place for certain: it is found if, and
+ * only if, that is in reach.
+ */
+TEST(unit_vmem_adversary_probes)
+{
+	const uint64_t align = 4096;
+
+	for (unsigned i = 0; i < VMEM_CONFIGS * 7 * 5; i++) {
+		const unsigned config = i % VMEM_CONFIGS;
+		const unsigned trees = i / VMEM_CONFIGS % 7;
+		const unsigned binned =
+			VMM_VMEM_PROBES - 4 * trees - 2 + i / VMEM_CONFIGS / 7;
+		vmm_va_t tight, certain;
+		uint64_t slot = 0;
+
+		if (!vmem_configs[config].bins)
+			continue;
+		open_arena(config);
+		for (unsigned k = 0; k < binned; k++)
+			add_alone(&slot, 1 + k, false);
+		for (unsigned k = 0; k < trees; k++)
+			add_alone(&slot, 1100 + k, false);
+		tight = add_alone(&slot, 1200, true);
+		certain = add_alone(&slot, 6000, false) + (align - 1) * PAGE;
+		CHECK_EQ(vmm_vmem_region_base(get(1, align, 0)),
+			binned + 4 * trees < VMM_VMEM_PROBES ? tight : certain);
+	}
+}
