@@ -163,37 +163,39 @@ static inline struct vmm_vmem_region *cut_front(struct vmm_vmem *arena,
 	return used;
 }
 
-/* Best fit without constraints, whatever it takes; @size is not 0. */
-static VMM_NOINLINE int alloc_any(struct vmm_vmem *arena, uint64_t size,
+/* The front of @from, whatever it takes. */
+static VMM_NOINLINE int alloc_front(struct vmm_vmem *arena,
+	struct vmm_vmem_region *from, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
+	const struct vmm_vmem_cut cut = {from, from->base, size};
 	struct vmm_vmem_region *used;
-	struct vmm_vmem_cut cut;
-	uint64_t bin;
 
-	/* Rounding up to 2^64 gives 0, for which the trees have nothing. */
-	cut.size = (((size - 1) >> arena->shift) + 1) << arena->shift;
-	bin = vmm_vmem_bin_of(arena, cut.size);
-	if (bin != 0)
-		bin = vmm_vmem_bin_from(arena->bins, bin);
-	cut.from = bin != 0 ? arena->bins->head[bin - 1]
-			    : vmm_vmem_trees_best(arena, cut.size);
-	if (cut.from == NULL)
-		return VMM_ENOSPC;
-	cut.base = cut.from->base;
 	if (!vmm_vmem_node_has(arena, nodes_needed(&cut), 0))
 		return VMM_ENOMEM;
 	used = take(arena, &cut, NULL);
-	(void)vmm_vmem_index_set(arena, used);
 	*region_out = used;
+	(void)vmm_vmem_index_set(arena, used);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;
+}
+
+/* From the trees, whatever it takes. @size may have been rounded up to 2^64. */
+static VMM_NOINLINE int alloc_large(struct vmm_vmem *arena, uint64_t size,
+	const struct vmm_vmem_region **region_out)
+{
+	struct vmm_vmem_region *from = vmm_vmem_trees_best(arena, size);
+
+	if (from == NULL)
+		return VMM_ENOSPC;
+	return alloc_front(arena, from, size, region_out);
 }
 
 /*
  * The way of most requests is here, without a call that returns: the best fit is
  * in a bin, or is the least of the trees and stays that; there are nodes; the run
- * has room. All others go to alloc_any() before anything has changed.
+ * has room. All others go to alloc_large() or alloc_front() before anything has
+ * changed.
  */
 int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
 	const struct vmm_vmem_region **region_out)
@@ -217,13 +219,13 @@ int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
 		from = arena->bins->head[bin - 1];
 	else if (from == NULL || bytes - 1 >= from->size ||
 		 (from->size - bytes) >> arena->shift <= arena->bin_count)
-		return alloc_any(arena, size, region_out);
+		return alloc_large(arena, bytes, region_out);
 	VMM_ASSERT(from->state == VMM_VMEM_FREE);
 	member = from->link[BEFORE];
 	run = member->as.used.run;
 	if (VMM_UNLIKELY(arena->by_address || !vmm_vmem_run_has_room(run) ||
 			 !vmm_vmem_node_has(arena, 1, 0)))
-		return alloc_any(arena, size, region_out);
+		return alloc_front(arena, from, bytes, region_out);
 
 	if (bin != 0)
 		vmm_vmem_bin_remove(arena->bins, from, bin);

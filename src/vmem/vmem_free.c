@@ -39,7 +39,7 @@ static VMM_RARE struct vmm_vmem_region *replace_embedded(
  *   the one after            [used][ g ] -->  [    g    ]
  *   both              [ f ][used][ g ]   -->  [  f or g, the larger  ]
  */
-static VMM_NOINLINE int merge(struct vmm_vmem *arena,
+static VMM_NOINLINE void merge(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
 	struct vmm_vmem_region *after)
 {
@@ -53,7 +53,7 @@ static VMM_NOINLINE int merge(struct vmm_vmem *arena,
 		if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_EMBEDDED))
 			region = replace_embedded(arena, region);
 		vmm_vmem_store_add(arena, region);
-		return VMM_OK;
+		return;
 	}
 	vmm_vmem_chain_remove(region);
 	vmm_vmem_retire(arena, region);
@@ -70,7 +70,6 @@ static VMM_NOINLINE int merge(struct vmm_vmem *arena,
 		vmm_vmem_node_put(arena, gone);
 	}
 	vmm_vmem_store_resize(arena, into, base, size + into->size);
-	return VMM_OK;
 }
 
 /* A free neighbour becomes part of a region, and its node spare. */
@@ -100,9 +99,83 @@ static VMM_NOINLINE int release_any(
 		arena->use_size[region->use] -= region->size;
 		arena->use_count[region->use]--;
 	}
-	(void)merge(arena, region, before, after);
+	merge(arena, region, before, after);
 	vmm_vmem_run_left(arena, run, member);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	return VMM_OK;
+}
+
+/* Has a free region no bin? */
+static bool is_large(
+	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
+{
+	return region->size >> arena->shift > arena->bin_count;
+}
+
+/* The same if it may be large. */
+static inline void absorb_any(
+	struct vmm_vmem *arena, struct vmm_vmem_region *near)
+{
+	if (VMM_LIKELY(!is_large(arena, near))) {
+		absorb(arena, near);
+		return;
+	}
+	vmm_vmem_trees_remove(arena, near);
+	arena->free_count--;
+	vmm_vmem_node_put(arena, near);
+}
+
+/*
+ * A region that has left its run and its free neighbours become one that is too
+ * large for a bin. It takes the node of the largest of them that is in the
+ * trees, which so mostly stays where it is there.
+ *
+ *   first [ f ][used][ g ] last   -->   first [      into      ] last
+ */
+static VMM_NOINLINE int release_large(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region, uint64_t size)
+{
+	struct vmm_vmem_region *before = region->link[BEFORE];
+	struct vmm_vmem_region *after = region->link[AFTER];
+	struct vmm_vmem_region *first = before;
+	struct vmm_vmem_region *last = after;
+	struct vmm_vmem_region *into = region;
+	vmm_va_t base = region->base;
+
+	if (before->state == VMM_VMEM_FREE) {
+		base = before->base;
+		first = before->link[BEFORE];
+		if (is_large(arena, before))
+			into = before;
+		else
+			absorb(arena, before);
+	}
+	if (after->state == VMM_VMEM_FREE) {
+		struct vmm_vmem_region *gone = after;
+
+		last = after->link[AFTER];
+		if (is_large(arena, after) &&
+			(into == region || after->size > into->size)) {
+			gone = into;
+			into = after;
+		}
+		if (gone != region)
+			absorb_any(arena, gone);
+	}
+	first->link[AFTER] = into;
+	into->link[BEFORE] = first;
+	into->link[AFTER] = last;
+	last->link[BEFORE] = into;
+	if (into != region) {
+		vmm_vmem_node_put(arena, region);
+		vmm_vmem_trees_resize(arena, into, base, size);
+		return VMM_OK;
+	}
+	region->base = base;
+	region->size = size;
+	region->state = VMM_VMEM_FREE;
+	arena->free_count++;
+	vmm_vmem_trees_add(arena, region);
 	return VMM_OK;
 }
 
@@ -137,7 +210,7 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	arena->used_count--;
 	arena->used_size -= region->size;
 	if (size >> arena->shift > arena->bin_count)
-		return merge(arena, region, before, after);
+		return release_large(arena, region, size);
 	if (low) {
 		region->base = before->base;
 		region->link[BEFORE] = before->link[BEFORE];

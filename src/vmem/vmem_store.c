@@ -68,15 +68,6 @@ static bool has_size(
 	return (subtree ? region->as.tree.largest : region->size) >= size;
 }
 
-/* Is (size, base) of @region before (@size, @base)? */
-static bool key_below(
-	const struct vmm_vmem_region *region, uint64_t size, vmm_va_t base)
-{
-	/* As one number of 128 bits: in a descent, a branch is a guess. */
-	return (region->size < size) |
-	       ((region->size == size) & (region->base < base));
-}
-
 /* From the tree by base to the tree by size, along the pair. */
 static struct vmm_rb_node *partner(struct vmm_vmem_region *region)
 {
@@ -95,14 +86,15 @@ static void size_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 
 	while (node != NULL) {
 		parent = node;
-		dir = key_below(
+		dir = vmm_vmem_key_below(
 			vmm_vmem_of_size(node), region->size, region->base);
 		node = node->child[dir];
 	}
 	vmm_rb_insert_at(
 		&arena->free_by_size, &region->as.tree.by_size.rb, parent, dir);
 	if (arena->least == NULL ||
-		key_below(region, arena->least->size, arena->least->base))
+		vmm_vmem_key_below(
+			region, arena->least->size, arena->least->base))
 		arena->least = region;
 }
 
@@ -128,7 +120,7 @@ static void base_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 		parent, dir, update_largest);
 }
 
-static void trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	region->as.tree.by_base.pair = &region->as.tree.by_size;
 	region->as.tree.by_size.pair = &region->as.tree.by_base;
@@ -155,23 +147,19 @@ void vmm_vmem_trees_remove(
 static bool passes(
 	const struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
 {
-	bool up = key_below(region, size, base);
+	bool up = vmm_vmem_key_below(region, size, base);
 	const struct vmm_rb_node *next = vmm_rb_step(
 		&region->as.tree.by_size.rb, up ? VMM_RB_RIGHT : VMM_RB_LEFT);
 
 	return next != NULL &&
-	       key_below(vmm_vmem_of_size(next), size, base) == up;
+	       vmm_vmem_key_below(vmm_vmem_of_size(next), size, base) == up;
 }
 
-static void trees_resize(struct vmm_vmem *arena, struct vmm_vmem_region *region,
-	vmm_va_t base, uint64_t size)
+static VMM_NOINLINE void trees_move(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
 {
 	bool moves = passes(region, base, size);
 
-	if (!moves && region == arena->least) {
-		vmm_vmem_least_set(arena, region, base, size);
-		return;
-	}
 	if (moves)
 		size_erase(arena, region);
 	region->base = base;
@@ -180,6 +168,15 @@ static void trees_resize(struct vmm_vmem *arena, struct vmm_vmem_region *region,
 		size_insert(arena, region);
 	if (vmm_vmem_has_by_base(arena))
 		vmm_rb_propagate(&region->as.tree.by_base.rb, update_largest);
+}
+
+void vmm_vmem_trees_resize(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size)
+{
+	if (region == arena->least && vmm_vmem_least_stays(region, base, size))
+		vmm_vmem_least_set(arena, region, base, size);
+	else
+		trees_move(arena, region, base, size);
 }
 
 /* Both. */
@@ -195,7 +192,7 @@ void vmm_vmem_store_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	if (VMM_LIKELY(bin != 0))
 		vmm_vmem_bin_add(arena->bins, region, bin);
 	else
-		trees_add(arena, region);
+		vmm_vmem_trees_add(arena, region);
 }
 
 void vmm_vmem_store_remove(
@@ -230,7 +227,7 @@ void vmm_vmem_store_resize(struct vmm_vmem *arena,
 		return;
 	}
 	if ((old | new) == 0 && region->flags == 0) {
-		trees_resize(arena, region, base, size);
+		vmm_vmem_trees_resize(arena, region, base, size);
 		return;
 	}
 	vmm_vmem_store_remove(arena, region);

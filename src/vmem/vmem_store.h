@@ -74,6 +74,15 @@ static inline uint64_t vmm_vmem_bin_from(
 
 /* The trees, for regions without a bin. */
 
+/* Is (size, base) of @region before (@size, @base)? */
+static inline bool vmm_vmem_key_below(
+	const struct vmm_vmem_region *region, uint64_t size, vmm_va_t base)
+{
+	/* As one number of 128 bits: in a descent, a branch is a guess. */
+	return (region->size < size) |
+	       ((region->size == size) & (region->base < base));
+}
+
 /* Are they in the tree by base as well? Nothing but requests by address, which
    are refused then, reads that. */
 static inline bool vmm_vmem_has_by_base(const struct vmm_vmem *arena)
@@ -83,8 +92,12 @@ static inline bool vmm_vmem_has_by_base(const struct vmm_vmem *arena)
 
 struct vmm_vmem_region *vmm_vmem_trees_find(
 	const struct vmm_vmem *arena, uint64_t size);
+void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
 void vmm_vmem_trees_remove(
 	struct vmm_vmem *arena, struct vmm_vmem_region *region);
+/* Move an end of one. Its order by address must not change. */
+void vmm_vmem_trees_resize(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size);
 
 /* The smallest region of the trees of at least @size bytes; none: NULL. */
 static inline struct vmm_vmem_region *vmm_vmem_trees_best(
@@ -115,6 +128,22 @@ static inline void vmm_vmem_least_set(const struct vmm_vmem *arena,
 	if (vmm_vmem_has_by_base(arena) && node->child[VMM_RB_LEFT] == NULL &&
 		node->child[VMM_RB_RIGHT] == NULL)
 		least->as.tree.largest = size;
+}
+
+/*
+ * Would it stay the least? The next one by size is near: the first of a tree has
+ * no left child, and its right one is a leaf.
+ */
+static inline bool vmm_vmem_least_stays(
+	const struct vmm_vmem_region *least, vmm_va_t base, uint64_t size)
+{
+	const struct vmm_rb_node *node = &least->as.tree.by_size.rb;
+	const struct vmm_rb_node *next = node->child[VMM_RB_RIGHT];
+
+	if (next == NULL)
+		next = vmm_rb_parent(node);
+	return next == NULL ||
+	       !vmm_vmem_key_below(vmm_vmem_of_size(next), size, base);
 }
 
 /*
