@@ -31,45 +31,98 @@ static VMM_RARE struct vmm_vmem_region *replace_embedded(
 	return node;
 }
 
-/*
- * Turn a used region, which has left its run, into free space.
- *
- *   neither neighbour free   U [used] U  -->  U [free] U
- *   the one before           [ f ][used] -->  [    f    ]
- *   the one after            [used][ g ] -->  [    g    ]
- *   both              [ f ][used][ g ]   -->  [  f or g, the larger  ]
- */
-static VMM_NOINLINE void merge(struct vmm_vmem *arena,
-	struct vmm_vmem_region *region, struct vmm_vmem_region *before,
-	struct vmm_vmem_region *after)
+/* Is a free region in the trees? */
+static bool is_large(
+	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
-	bool low = before->state == VMM_VMEM_FREE;
-	bool high = after->state == VMM_VMEM_FREE;
-	struct vmm_vmem_region *into = low ? before : after;
-	vmm_va_t base = low ? before->base : region->base;
+	return region->flags == 0 &&
+	       region->size >> arena->shift > arena->bin_count;
+}
+
+/* What is part of another region now. */
+static inline void drop(struct vmm_vmem *arena, struct vmm_vmem_region *free)
+{
+	vmm_vmem_store_remove(arena, free);
+	vmm_vmem_node_put(arena, free);
+}
+
+/*
+ * A used region that has left its run, in a node of the arena's, and its free
+ * neighbours become one free region. That takes the node of the largest of them
+ * that is in the trees, where it mostly keeps its place; if none is, its own.
+ * Then all is done that freeing takes.
+ *
+ *   first [ f ][used][ g ] last   -->   first [      into      ] last
+ */
+static VMM_NOINLINE int merge(struct vmm_vmem *arena,
+	struct vmm_vmem_region *region, struct vmm_vmem_run *run)
+{
+	struct vmm_vmem_region *first = region->link[BEFORE];
+	struct vmm_vmem_region *last = region->link[AFTER];
+	struct vmm_vmem_region *into = region;
+	vmm_va_t base = region->base;
 	uint64_t size = region->size;
 
-	if (!low && !high) {
-		if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_EMBEDDED))
-			region = replace_embedded(arena, region);
-		vmm_vmem_store_add(arena, region);
-		return;
-	}
-	vmm_vmem_chain_remove(region);
-	vmm_vmem_retire(arena, region);
-	if (low && high) {
-		struct vmm_vmem_region *gone = after;
+	if (first->state == VMM_VMEM_FREE) {
+		struct vmm_vmem_region *before = first;
 
-		if (after->size > before->size) {
-			gone = before;
-			into = after;
-		}
-		size += gone->size;
-		vmm_vmem_store_remove(arena, gone);
-		vmm_vmem_chain_remove(gone);
-		vmm_vmem_node_put(arena, gone);
+		base = before->base;
+		size += before->size;
+		first = before->link[BEFORE];
+		if (is_large(arena, before))
+			into = before;
+		else
+			drop(arena, before);
 	}
-	vmm_vmem_store_resize(arena, into, base, size + into->size);
+	if (last->state == VMM_VMEM_FREE) {
+		struct vmm_vmem_region *gone = last;
+
+		size += last->size;
+		last = gone->link[AFTER];
+		if (is_large(arena, gone) &&
+			(into == region || gone->size > into->size)) {
+			struct vmm_vmem_region *larger = gone;
+
+			gone = into;
+			into = larger;
+		}
+		if (gone != region)
+			drop(arena, gone);
+	}
+	first->link[AFTER] = into;
+	into->link[BEFORE] = first;
+	into->link[AFTER] = last;
+	last->link[BEFORE] = into;
+	if (into != region) {
+		vmm_vmem_node_put(arena, region);
+		vmm_vmem_trees_resize(arena, into, base, size);
+	} else {
+		region->flags &= VMM_VMEM_IS_HELD;
+		region->base = base;
+		region->size = size;
+		vmm_vmem_store_add(arena, region);
+	}
+	vmm_vmem_run_left(arena, run, first);
+	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
+	return VMM_OK;
+}
+
+/* Free a used region, whatever it takes. */
+static VMM_NOINLINE int release_any(
+	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+{
+	struct vmm_vmem_run *run = vmm_vmem_run_leave(arena, region);
+
+	vmm_vmem_index_clear(arena, region);
+	arena->used_count--;
+	arena->used_size -= region->size;
+	if (VMM_UNLIKELY(region->use != VMM_VMEM_RESERVED)) {
+		arena->use_size[region->use] -= region->size;
+		arena->use_count[region->use]--;
+	}
+	if (VMM_UNLIKELY(region->flags & VMM_VMEM_IS_EMBEDDED))
+		region = replace_embedded(arena, region);
+	return merge(arena, region, run);
 }
 
 /* A free neighbour becomes part of a region, and its node spare. */
@@ -79,104 +132,6 @@ static VMM_ALWAYS_INLINE void absorb(
 	vmm_vmem_bin_remove(arena->bins, near, near->size >> arena->shift);
 	arena->free_count--;
 	vmm_vmem_node_put(arena, near);
-}
-
-/* Free a used region, whatever it takes. */
-static VMM_NOINLINE int release_any(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region)
-{
-	struct vmm_vmem_region *before = region->link[BEFORE];
-	struct vmm_vmem_region *after = region->link[AFTER];
-	struct vmm_vmem_region *member = before;
-	struct vmm_vmem_run *run = vmm_vmem_run_leave(arena, region);
-
-	if (before->state == VMM_VMEM_FREE)
-		member = before->link[BEFORE];
-	vmm_vmem_index_clear(arena, region);
-	arena->used_count--;
-	arena->used_size -= region->size;
-	if (VMM_UNLIKELY(region->use != VMM_VMEM_RESERVED)) {
-		arena->use_size[region->use] -= region->size;
-		arena->use_count[region->use]--;
-	}
-	merge(arena, region, before, after);
-	vmm_vmem_run_left(arena, run, member);
-	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
-	return VMM_OK;
-}
-
-/* Has a free region no bin? */
-static bool is_large(
-	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
-{
-	return region->size >> arena->shift > arena->bin_count;
-}
-
-/* The same if it may be large. */
-static inline void absorb_any(
-	struct vmm_vmem *arena, struct vmm_vmem_region *near)
-{
-	if (VMM_LIKELY(!is_large(arena, near))) {
-		absorb(arena, near);
-		return;
-	}
-	vmm_vmem_trees_remove(arena, near);
-	arena->free_count--;
-	vmm_vmem_node_put(arena, near);
-}
-
-/*
- * A region that has left its run and its free neighbours become one that is too
- * large for a bin. It takes the node of the largest of them that is in the
- * trees, which so mostly stays where it is there.
- *
- *   first [ f ][used][ g ] last   -->   first [      into      ] last
- */
-static VMM_NOINLINE int release_large(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region, uint64_t size)
-{
-	struct vmm_vmem_region *before = region->link[BEFORE];
-	struct vmm_vmem_region *after = region->link[AFTER];
-	struct vmm_vmem_region *first = before;
-	struct vmm_vmem_region *last = after;
-	struct vmm_vmem_region *into = region;
-	vmm_va_t base = region->base;
-
-	if (before->state == VMM_VMEM_FREE) {
-		base = before->base;
-		first = before->link[BEFORE];
-		if (is_large(arena, before))
-			into = before;
-		else
-			absorb(arena, before);
-	}
-	if (after->state == VMM_VMEM_FREE) {
-		struct vmm_vmem_region *gone = after;
-
-		last = after->link[AFTER];
-		if (is_large(arena, after) &&
-			(into == region || after->size > into->size)) {
-			gone = into;
-			into = after;
-		}
-		if (gone != region)
-			absorb_any(arena, gone);
-	}
-	first->link[AFTER] = into;
-	into->link[BEFORE] = first;
-	into->link[AFTER] = last;
-	last->link[BEFORE] = into;
-	if (into != region) {
-		vmm_vmem_node_put(arena, region);
-		vmm_vmem_trees_resize(arena, into, base, size);
-		return VMM_OK;
-	}
-	region->base = base;
-	region->size = size;
-	region->state = VMM_VMEM_FREE;
-	arena->free_count++;
-	vmm_vmem_trees_add(arena, region);
-	return VMM_OK;
 }
 
 /*
@@ -210,7 +165,7 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	arena->used_count--;
 	arena->used_size -= region->size;
 	if (size >> arena->shift > arena->bin_count)
-		return release_large(arena, region, size);
+		return merge(arena, region, run);
 	if (low) {
 		region->base = before->base;
 		region->link[BEFORE] = before->link[BEFORE];
