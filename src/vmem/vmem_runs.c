@@ -244,15 +244,21 @@ VMM_RARE struct vmm_vmem_run *vmm_vmem_run_cut(struct vmm_vmem *arena,
 	return member->as.used.run;
 }
 
-/* Make @thin part of @run, which is beside it, if that leaves room for more. */
-static VMM_RARE bool merge_runs(struct vmm_vmem *arena,
-	struct vmm_vmem_run *thin, struct vmm_vmem_run *run)
+/* Make @thin part of the run on side @dir, if there is one and that leaves room
+   for more. A marker's base is that of a region: bases do not tell the side. */
+static VMM_RARE bool thin_into(
+	struct vmm_vmem *arena, struct vmm_vmem_run *thin, unsigned dir)
 {
 	struct vmm_vmem_region *member = thin->first;
+	struct vmm_rb_node *beside = vmm_rb_step(&thin->rb, dir);
+	struct vmm_vmem_run *run;
 
+	if (beside == NULL)
+		return false;
+	run = vmm_vmem_of_run(beside);
 	if (run->count + thin->count > VMM_VMEM_RUN_MAX * 3 / 4)
 		return false;
-	if (thin->base < run->base) {
+	if (dir == AFTER) {
 		run->first = member;
 		run->base = thin->base;
 	}
@@ -268,18 +274,10 @@ static VMM_RARE bool merge_runs(struct vmm_vmem *arena,
 VMM_RARE void vmm_vmem_run_thin(
 	struct vmm_vmem *arena, struct vmm_vmem_run *run)
 {
-	struct vmm_rb_node *before = vmm_rb_prev(&run->rb);
-	struct vmm_rb_node *after;
-
-	if (run->count == 0) {
+	if (run->count == 0)
 		run_delete(arena, run);
-		return;
-	}
-	if (before != NULL && merge_runs(arena, run, vmm_vmem_of_run(before)))
-		return;
-	after = vmm_rb_next(&run->rb);
-	if (after != NULL)
-		merge_runs(arena, run, vmm_vmem_of_run(after));
+	else if (!thin_into(arena, run, BEFORE))
+		thin_into(arena, run, AFTER);
 }
 
 /* Markers. */

@@ -158,6 +158,79 @@ TEST(unit_vmem_runs_thinned_in_turns)
 	}
 }
 
+/*
+ * A run that has three members left joins a neighbour if together they are at
+ * most three quarters of a full one; with four it does not ask.
+ */
+TEST(unit_vmem_runs_thin_and_sparse)
+{
+	const unsigned full = VMM_VMEM_RUN_MAX;
+	const unsigned most = full * 3 / 4;
+
+	for (unsigned i = 0; i < VMEM_CONFIGS * 2; i++) {
+		const unsigned others = i % 2 ? most - 2 : most - 3;
+
+		open_arena(i / 2);
+		CHECK_EQ(vmm_vmem_add(&arena, 0, COUNT * PAGE), VMM_OK);
+		/* The marker and all but one; a full one. */
+		for (unsigned k = 0; k < 2 * full - 1; k++)
+			alloc_at(k);
+		CHECK_EQ(arena.run_count, 2);
+		for (unsigned k = 2 * full - 2; k >= full - 1 + others; k--)
+			free_at(k);
+		for (unsigned k = full - 2; k >= 3; k--)
+			free_at(k);
+		CHECK_EQ(arena.run_count, 2);
+		free_at(2);
+		CHECK_EQ(arena.run_count, i % 2 ? 2 : 1);
+		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+	}
+}
+
+/*
+ * The marker of a span, alone in its run, and the span's first region, which is
+ * the first of the next one, have the same base. The one joins the other, and
+ * the other way round: the marker remains the first.
+ */
+TEST(unit_vmem_runs_marker_and_first_region)
+{
+	const unsigned full = VMM_VMEM_RUN_MAX;
+	const uint64_t x = 4 * COUNT;
+
+	for (unsigned i = 0; i < VMEM_CONFIGS * 2; i++) {
+		bool marker_joins = i % 2;
+
+		open_arena(i / 2);
+		CHECK_EQ(
+			vmm_vmem_add(&arena, 0, (2 * full - 2) * PAGE), VMM_OK);
+		for (unsigned k = 0; k < 2 * full - 2; k++)
+			alloc_at(k);
+		CHECK_EQ(vmm_vmem_add(&arena, x * PAGE, COUNT * PAGE), VMM_OK);
+		for (unsigned k = 0; k < full; k++)
+			alloc_at(x + k);
+		/* The second run: one of the lower pages, and the marker. */
+		for (unsigned k = 2 * full - 3; k >= full; k--)
+			free_at(k);
+		CHECK_EQ(arena.run_count, 3);
+		if (marker_joins) {
+			for (unsigned k = full / 2; k < full; k++)
+				free_at(x + k);
+			free_at(full - 1);
+		} else {
+			free_at(full - 1);
+			CHECK_EQ(arena.run_count, 3);
+			for (unsigned k = 1; k < full - 2; k++)
+				free_at(x + k);
+		}
+		CHECK_EQ(arena.run_count, 2);
+		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+		CHECK(vmm_vmem_find(&arena, x * PAGE) != NULL);
+		free_at(x);
+		alloc_at(x);
+		CHECK_EQ(vmm_vmem_check(&arena), VMM_OK);
+	}
+}
+
 /* Spans are members too: added downwards, upwards, and taken out in turns. */
 TEST(unit_vmem_runs_of_spans)
 {
