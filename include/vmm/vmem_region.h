@@ -251,8 +251,9 @@ VMM_NODISCARD int vmm_vmem_split(struct vmm_vmem *arena,
  * Cost:   O(log n).
  * Return: VMM_OK, or
  *         VMM_ENOENT  no handle of a used region of this arena
- *         VMM_EINVAL  what follows is not a used region, has another use, or
- *                     a guard is between them
+ *         VMM_EINVAL  what follows is not a used region, or was freed to a
+ *                     cache by its handle; it has another use; or a guard is
+ *                     between them
  */
 VMM_NODISCARD int vmm_vmem_join(
 	struct vmm_vmem *arena, const struct vmm_vmem_region *region);

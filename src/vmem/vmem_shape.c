@@ -252,6 +252,7 @@ int vmm_vmem_join(struct vmm_vmem *arena, const struct vmm_vmem_region *handle)
 		return VMM_ENOENT;
 	upper = region->link[AFTER];
 	if (upper->state != VMM_VMEM_USED || upper->use != region->use ||
+		(upper->flags & VMM_VMEM_IS_PARKED) != 0 ||
 		region->as.used.guard[1] != 0 || upper->as.used.guard[0] != 0)
 		return VMM_EINVAL;
 	run = vmm_vmem_run_leave(arena, upper);

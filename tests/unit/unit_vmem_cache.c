@@ -261,6 +261,28 @@ TEST(unit_vmem_cache_bad_frees_of_handles)
 	close_cache();
 }
 
+/* What is parked by its handle does not become part of the region below. */
+TEST(unit_vmem_cache_parked_is_not_joined)
+{
+	const struct vmm_vmem_region *below = NULL;
+	const struct vmm_vmem_region *region = NULL;
+
+	open_cache(VMM_VMEM_CACHE_HANDLES, 4096);
+	warm(&cache, 1, 1);
+	CHECK_EQ(vmm_vmem_alloc_region(&arena, PAGE, &below), VMM_OK);
+	CHECK_EQ(vmm_vmem_cache_alloc_region(&cache, PAGE, &region), VMM_OK);
+	CHECK_EQ(vmm_vmem_region_base(region),
+		vmm_vmem_region_base(below) + PAGE);
+	CHECK_EQ(vmm_vmem_cache_free_region(&cache, region), VMM_OK);
+	CHECK_EQ(vmm_vmem_cache_parked(&cache), PAGE);
+	CHECK_EQ(vmm_vmem_join(&arena, below), VMM_EINVAL);
+	CHECK_EQ(vmm_vmem_cache_alloc_region(&cache, PAGE, &region), VMM_OK);
+	CHECK_EQ(vmm_vmem_join(&arena, below), VMM_OK);
+	CHECK_EQ(vmm_vmem_region_size(below), 2 * PAGE);
+	CHECK_EQ(vmm_vmem_free_region(&arena, below), VMM_OK);
+	close_cache();
+}
+
 /*
  * A cache of addresses believes what it is told. When it comes to the arena,
  * what was wrong is reported, counted and dropped, and all else is freed.
@@ -479,30 +501,36 @@ static unsigned halve_one(void)
 TEST(unit_vmem_cache_gives_up_in_turn)
 {
 	const vmm_va_t far = BASE + VMM_GIB(8);
-	unsigned depth[VMM_VMEM_CACHE_SIZES];
-	unsigned rounds = 0;
-	unsigned last;
 
-	open_cache(0, VMM_GIB(16) / PAGE);
-	CHECK_EQ(vmm_vmem_alloc_at(&arena, far, VMM_GIB(4)), VMM_OK);
-	churn(61, 20);
-	churn(1, 20);
-	churn(129, 40);
-	CHECK_EQ(vmm_vmem_free(&arena, far), VMM_OK);
-	last = halve_one();
-	while (cache.allotted > VMM_VMEM_CACHE_LEAST) {
-		unsigned next = last;
+	/* In all words of the map of deep stacks, and in one. */
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned depth[VMM_VMEM_CACHE_SIZES];
+		unsigned rounds = 0;
+		unsigned last;
 
-		depths(depth);
-		do
-			next = (next + 1) % VMM_VMEM_CACHE_SIZES;
-		while (depth[next] == 0);
-		CHECK_EQ(halve_one(), next);
-		rounds += next < last;
-		last = next;
+		open_cache(0, VMM_GIB(16) / PAGE);
+		CHECK_EQ(vmm_vmem_alloc_at(&arena, far, VMM_GIB(4)), VMM_OK);
+		churn(129, 40);
+		if (i == 0) {
+			churn(1, 20);
+			churn(61, 20);
+		}
+		CHECK_EQ(vmm_vmem_free(&arena, far), VMM_OK);
+		last = halve_one();
+		while (cache.allotted > VMM_VMEM_CACHE_LEAST) {
+			unsigned next = last;
+
+			depths(depth);
+			do
+				next = (next + 1) % VMM_VMEM_CACHE_SIZES;
+			while (depth[next] == 0);
+			CHECK_EQ(halve_one(), next);
+			rounds += next < last;
+			last = next;
+		}
+		CHECK(rounds >= 2);
+		close_cache();
 	}
-	CHECK(rounds >= 2);
-	close_cache();
 }
 
 /* The same when all that is parked was allowed whatever was in use. */
