@@ -124,7 +124,7 @@ void vmm_vmem_set_reserve(struct vmm_vmem *arena, size_t nodes);
  * @by_address: Whether requests by address are wanted, see below.
  *
  * Free regions of 1 to VMM_VMEM_BINS quanta then stand in a list for their
- * exact size instead of the two trees. Best fit stays best fit, and becomes
+ * exact size instead of the free trees. Best fit stays best fit, and becomes
  * O(1) for sizes that have a bin; among equal sizes the most recently freed is
  * taken, not the lowest.
  *
@@ -405,8 +405,8 @@ void vmm_vmem_dump(const struct vmm_vmem *arena, const struct vmm_sink *sink);
  * vmm_vmem_dump_dot() - Print the three trees as a graph for Graphviz.
  * @arena: The arena.
  * @sink:  Receives the text, for "dot -Tsvg". Pair links are the dashed lines
- *         between the two free trees. A node of the used tree shows its first
- *         region and how many it holds.
+ *         between the two free trees, if both are kept. A node of the used
+ *         tree shows its first region and how many it holds.
  *
  * Cost: O(n).
  */

@@ -27,7 +27,7 @@ extern "C" {
 /*
  * How hard a request with an alignment, a boundary or a window looks for a
  * tight place before it goes to one that fits for certain: a look at a bin
- * counts 1, a step in a tree 4, and it looks on as long as any is left.
+ * counts 1, a step in a tree 4, and it goes on until this number is used up.
  */
 #define VMM_VMEM_PROBES 72
 

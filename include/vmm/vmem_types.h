@@ -155,9 +155,9 @@ struct vmm_vmem_chunk {
  *       for fixed requests only say so, and no others
  *   I4  a free region of a size that has a bin is in that bin, the bins hold
  *       nothing else, and their bitmap says which are not empty; every other
- *       free region is in both free trees, or, with bins and not by_address,
- *       in that by size; its two nodes are each other's pair, and the
- *       summaries of the tree by base are right
+ *       free region that is not held is in both free trees, or, with bins and
+ *       not by_address, in that by size; its two nodes are each other's pair,
+ *       and the summaries of the tree by base are right
  *   I5  the trees are red-black trees of as many nodes as the counters say;
  *       the spans, and the free regions of both trees, ascend in them by their
  *       keys as they do in the chain, the tree by size strictly by

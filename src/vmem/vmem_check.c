@@ -5,10 +5,11 @@
  * First each tree is proven to be a tree of the right number of nodes, so that
  * stepping through it ends. Then one walk along the chain carries a cursor in
  * each tree by base: the next member of the chain must be the next one of its
- * run, the next free region without a bin the next one of the tree by base
- * (or, where there is none, hang in the tree by size), and so on. When all cursors arrive at the end together, chain and trees hold
+ * run, the next free region without a bin the next one of the tree by base,
+ * and so on. When all cursors arrive at the end together, chain and trees hold
  * the same regions in the same order, and since the chain tiles ascending
- * spans, the keys ascend.
+ * spans, the keys ascend. Where no tree by base is kept, each such free region
+ * must hang in the tree by size, and there must be as many.
  */
 #include "vmem/vmem_check.h"
 #include "vmem/vmem_runs.h"
@@ -171,9 +172,12 @@ static bool hangs_in(
 {
 	const struct vmm_rb_node *parent = vmm_rb_parent(node);
 
-	return parent == NULL ? tree->root == node
-			      : parent->child[VMM_RB_LEFT] == node ||
-					parent->child[VMM_RB_RIGHT] == node;
+	if (parent == NULL)
+		return tree->root == node;
+	/* Nobody has vouched for the link so far. */
+	return (uintptr_t)parent % _Alignof(struct vmm_rb_node) == 0 &&
+	       (parent->child[VMM_RB_LEFT] == node ||
+		       parent->child[VMM_RB_RIGHT] == node);
 }
 
 /* I3 and I4. */

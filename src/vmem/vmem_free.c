@@ -135,9 +135,10 @@ static VMM_ALWAYS_INLINE void absorb(
 }
 
 /*
- * As most regions are freed, without a call that returns: all that becomes one
- * has a bin, and the run has many members. It takes the same few steps whatever
- * is free beside the region, whose node stays. All others go to release_any().
+ * As most regions are freed, without a call that returns: the run has many
+ * members, and what becomes one has a bin, or else merge() goes on. It takes the
+ * same few steps whatever is free beside the region, whose node stays. All others
+ * go to release_any() before anything has changed.
  *
  *   both              [ f ][used][ g ]   -->  [      used      ], free
  */

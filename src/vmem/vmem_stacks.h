@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The stacks of a quantum cache: how deep each may be, see vmem_stacks.c, and
- * the marks of what is parked. A cache belongs to one CPU; what looks at the
- * arena or frees to it wants the arena's lock as well.
+ * the marks of what is parked. A cache belongs to one CPU. Those that look at the
+ * arena or free to it, from vmm_vmem_stacks_least() on, want the arena's lock.
  */
 #ifndef VMM_VMEM_STACKS_H
 #define VMM_VMEM_STACKS_H
@@ -84,8 +84,8 @@ static inline bool vmm_vmem_stacks_over(struct vmm_vmem_cache *cache)
 	       cache->allotted > vmm_vmem_stacks_limit(cache);
 }
 
-/* Then do it: make a place, or take some away. VMM_OK, or the first error of
-   what had to be freed. */
+/* If vmm_vmem_stack_may_change(): make a place, or take some away. VMM_OK, or the
+   first error of what had to be freed. */
 int vmm_vmem_stack_change(struct vmm_vmem_cache *cache, uint64_t i);
 /* Halve the next stack that has any depth; the same. */
 int vmm_vmem_stacks_shrink(struct vmm_vmem_cache *cache);

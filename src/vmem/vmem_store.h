@@ -113,7 +113,7 @@ static inline struct vmm_vmem_region *vmm_vmem_trees_best(
 
 /*
  * The least region of the trees is what most requests are cut from that find no
- * bin. As long as it stays the least, larger or smaller, its place in both trees
+ * bin. As long as it stays the least, larger or smaller, its place in the trees
  * stays, and so do the sums above it: they are of regions at least as large.
  */
 static inline void vmm_vmem_least_set(const struct vmm_vmem *arena,
