@@ -16,6 +16,8 @@
  */
 #include "vmem/tlsf.h"
 
+#include <vmm/types.h>
+
 #define FIRST_COUNT (64u - SECOND_SHIFT + 1)
 
 struct header {
@@ -99,7 +101,7 @@ static struct header *split(
 	struct header *rest = tlsf->spare;
 
 	tlsf->spare = rest->after;
-	rest->base = header->base + (quanta << tlsf->shift);
+	rest->base = header->base + vmm_shift_left(quanta, tlsf->shift);
 	rest->size = header->size - quanta;
 	rest->owner = NULL;
 	rest->before = header;
@@ -131,7 +133,7 @@ static struct header *choose(const struct full *tlsf, uint64_t quanta)
 /* Bytes as quanta; 0 if they are none, or too many. */
 static uint64_t quanta_of(const struct full *tlsf, uint64_t size)
 {
-	uint64_t quanta = ((size - 1) >> tlsf->shift) + 1;
+	uint64_t quanta = vmm_shift_right(size - 1, tlsf->shift) + 1;
 
 	return size != 0 && quanta < UINT64_C(1) << 63 ? quanta : 0;
 }
@@ -168,7 +170,7 @@ static struct header *full_alloc_aligned(
 	struct full *tlsf, uint64_t size, uint64_t align)
 {
 	uint64_t quanta = quanta_of(tlsf, size);
-	uint64_t mask = (align >> tlsf->shift) - 1;
+	uint64_t mask = vmm_shift_right(align, tlsf->shift) - 1;
 	struct header *header;
 	uint64_t before;
 
@@ -178,7 +180,7 @@ static struct header *full_alloc_aligned(
 	if (header == NULL || tlsf->spare == NULL || tlsf->spare->after == NULL)
 		return NULL;
 	list_remove(tlsf, header);
-	before = -(header->base >> tlsf->shift) & mask;
+	before = -vmm_shift_right(header->base, tlsf->shift) & mask;
 	if (before != 0) {
 		struct header *front = header;
 

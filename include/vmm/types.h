@@ -66,6 +66,27 @@ static inline uint64_t vmm_align_up(uint64_t value, uint64_t align)
 	return (value + (align - 1)) & ~(align - 1);
 }
 
+/*
+ * Shift by a number that comes from memory, below 64. For x86-64, clang loads one
+ * byte of it, into CL; the instruction then waits for whatever the register had
+ * before, and calls that follow one another for each other.
+ */
+static inline uint64_t vmm_shift_right(uint64_t value, unsigned shift)
+{
+#if defined(__clang__) && defined(__x86_64__)
+	__asm__("" : "+r"(shift)); /* the whole of it, in a register */
+#endif
+	return value >> shift;
+}
+
+static inline uint64_t vmm_shift_left(uint64_t value, unsigned shift)
+{
+#if defined(__clang__) && defined(__x86_64__)
+	__asm__("" : "+r"(shift));
+#endif
+	return value << shift;
+}
+
 /* Is (base, size) a range: not empty, and not past 2^64? */
 static inline bool vmm_range_ok(uint64_t base, uint64_t size)
 {

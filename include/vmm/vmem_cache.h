@@ -194,7 +194,7 @@ VMM_NODISCARD static inline int vmm_vmem_cache_alloc(
 	struct vmm_vmem_cache *cache, uint64_t size, vmm_va_t *base_out)
 {
 	/* Size 0 gives an index that is too large. */
-	uint64_t i = (size - 1) >> cache->shift;
+	uint64_t i = vmm_shift_right(size - 1, cache->shift);
 
 	if (VMM_LIKELY(
 		    i < cache->sizes && vmm_vmem_cache_pop(cache, i, base_out)))
@@ -219,7 +219,7 @@ VMM_NODISCARD static inline int vmm_vmem_cache_alloc(
 VMM_NODISCARD static inline int vmm_vmem_cache_free(
 	struct vmm_vmem_cache *cache, vmm_va_t base, uint64_t size)
 {
-	uint64_t i = (size - 1) >> cache->shift;
+	uint64_t i = vmm_shift_right(size - 1, cache->shift);
 
 	if (VMM_LIKELY(i < cache->sizes && vmm_vmem_cache_push(cache, i, base)))
 		return VMM_OK;

@@ -200,8 +200,8 @@ static VMM_NOINLINE int alloc_large(struct vmm_vmem *arena, uint64_t size,
 int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
-	uint64_t quanta = ((size - 1) >> arena->shift) + 1;
-	uint64_t bytes = quanta << arena->shift;
+	uint64_t quanta = vmm_shift_right(size - 1, arena->shift) + 1;
+	uint64_t bytes = vmm_shift_left(quanta, arena->shift);
 	uint64_t bin = 0;
 	struct vmm_vmem_region *from = arena->least;
 	struct vmm_vmem_region *used;
@@ -218,7 +218,8 @@ int vmm_vmem_alloc_region(struct vmm_vmem *arena, uint64_t size,
 	if (bin != 0)
 		from = arena->bins->head[bin - 1];
 	else if (from == NULL || bytes - 1 >= from->size ||
-		 (from->size - bytes) >> arena->shift <= arena->bin_count)
+		 vmm_shift_right(from->size - bytes, arena->shift) <=
+			 arena->bin_count)
 		return alloc_large(arena, bytes, region_out);
 	VMM_ASSERT(from->state == VMM_VMEM_FREE);
 	member = from->link[BEFORE];
@@ -359,7 +360,7 @@ int vmm_vmem_xalloc(struct vmm_vmem *arena,
 	region->tagged = 1;
 	for (unsigned i = 0; i < 2; i++)
 		region->as.used.guard[i] =
-			(uint32_t)(want.guard[i] >> arena->shift);
+			(uint32_t)vmm_shift_right(want.guard[i], arena->shift);
 	(void)vmm_vmem_index_set(arena, region);
 	if (request->flags & VMM_VMEM_NEXT_FIT)
 		arena->cursor = region->base + region->size;

@@ -137,8 +137,9 @@ static VMM_NOINLINE int fetch_large(struct vmm_vmem_cache *cache, uint64_t size,
 	lock(cache);
 	/* A look at the arena's size now and then, as it may change. */
 	cache->least = vmm_vmem_stacks_least(cache);
-	if (VMM_UNLIKELY(last >> cache->shift >= cache->least) &&
-		last >> cache->shift >= vmm_vmem_stacks_limit(cache) &&
+	if (VMM_UNLIKELY(vmm_shift_right(last, cache->shift) >= cache->least) &&
+		vmm_shift_right(last, cache->shift) >=
+			vmm_vmem_stacks_limit(cache) &&
 		size != 0 && last <= cache->arena->size - 1)
 		(void)vmm_vmem_stacks_empty(cache);
 	err = fetch_locked(cache, size, region_out);
@@ -149,7 +150,7 @@ static VMM_NOINLINE int fetch_large(struct vmm_vmem_cache *cache, uint64_t size,
 int vmm_vmem_cache_alloc_slow(
 	struct vmm_vmem_cache *cache, uint64_t size, vmm_va_t *base_out)
 {
-	uint64_t i = (size - 1) >> cache->shift;
+	uint64_t i = vmm_shift_right(size - 1, cache->shift);
 	const struct vmm_vmem_region *region;
 	int err;
 
@@ -185,7 +186,7 @@ static VMM_NOINLINE int look_up(struct vmm_vmem_cache *cache, vmm_va_t base,
 int vmm_vmem_cache_alloc_region(struct vmm_vmem_cache *cache, uint64_t size,
 	const struct vmm_vmem_region **region_out)
 {
-	uint64_t i = (size - 1) >> cache->shift;
+	uint64_t i = vmm_shift_right(size - 1, cache->shift);
 	struct vmm_vmem_region *region;
 	uint64_t parked;
 
@@ -275,7 +276,7 @@ int vmm_vmem_cache_free_region(
 	if (handle == NULL || handle->state != VMM_VMEM_USED ||
 		handle->as.used.arena != cache->arena)
 		return VMM_ENOENT;
-	i = (region->size - 1) >> cache->shift;
+	i = vmm_shift_right(region->size - 1, cache->shift);
 	if (VMM_UNLIKELY(i >= VMM_VMEM_CACHE_SIZES || !is_plain(region)))
 		return free_large(cache, region);
 	if (!vmm_vmem_stack_is_full(cache, i)) {
@@ -314,7 +315,7 @@ int vmm_vmem_cache_free_slow(
 			return VMM_EINVAL;
 		return vmm_vmem_cache_free_region(cache, region);
 	}
-	i = (size - 1) >> cache->shift;
+	i = vmm_shift_right(size - 1, cache->shift);
 	lock(cache);
 	if (VMM_UNLIKELY(i >= VMM_VMEM_CACHE_SIZES))
 		err = vmm_vmem_stacks_over(cache)

@@ -36,7 +36,7 @@ static bool is_large(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
 	return region->flags == 0 &&
-	       region->size >> arena->shift > arena->bin_count;
+	       vmm_shift_right(region->size, arena->shift) > arena->bin_count;
 }
 
 /* What is part of another region now. */
@@ -129,7 +129,8 @@ static VMM_NOINLINE int release_any(
 static VMM_ALWAYS_INLINE void absorb(
 	struct vmm_vmem *arena, struct vmm_vmem_region *near)
 {
-	vmm_vmem_bin_remove(arena->bins, near, near->size >> arena->shift);
+	vmm_vmem_bin_remove(
+		arena->bins, near, vmm_shift_right(near->size, arena->shift));
 	arena->free_count--;
 	vmm_vmem_node_put(arena, near);
 }
@@ -165,7 +166,7 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	vmm_vmem_index_clear(arena, region);
 	arena->used_count--;
 	arena->used_size -= region->size;
-	if (size >> arena->shift > arena->bin_count)
+	if (vmm_shift_right(size, arena->shift) > arena->bin_count)
 		return merge(arena, region, run);
 	if (low) {
 		region->base = before->base;
@@ -181,7 +182,8 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	region->size = size;
 	region->state = VMM_VMEM_FREE;
 	arena->free_count++;
-	vmm_vmem_bin_add(arena->bins, region, size >> arena->shift);
+	vmm_vmem_bin_add(
+		arena->bins, region, vmm_shift_right(size, arena->shift));
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;
 }
@@ -220,7 +222,8 @@ static uint64_t used_size(
 {
 	const uint32_t *guard = region->as.used.guard;
 
-	return region->size - (((uint64_t)guard[0] + guard[1]) << arena->shift);
+	return region->size -
+	       (vmm_shift_left((uint64_t)guard[0] + guard[1], arena->shift));
 }
 
 int vmm_vmem_free_sized(struct vmm_vmem *arena, vmm_va_t base, uint64_t size)

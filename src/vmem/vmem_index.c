@@ -50,16 +50,17 @@ static vmm_va_t place_of(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
 	return region->base +
-	       ((uint64_t)region->as.used.guard[0] << arena->shift);
+	       vmm_shift_left(region->as.used.guard[0], arena->shift);
 }
 
 /* Multiplicative hashing; the factor is 2^64 over the golden ratio. */
 static struct vmm_vmem_region **bucket_of(
 	const struct vmm_vmem *arena, vmm_va_t place)
 {
-	uint64_t hash = (place >> arena->shift) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = vmm_shift_right(place, arena->shift) *
+			UINT64_C(0x9e3779b97f4a7c15);
 
-	return &arena->index[hash >> arena->index_shift];
+	return &arena->index[vmm_shift_right(hash, arena->index_shift)];
 }
 
 struct vmm_vmem_region *vmm_vmem_index_find(

@@ -68,7 +68,9 @@ static inline bool vmm_vmem_stack_may_change(
 static inline uint64_t vmm_vmem_stacks_least(const struct vmm_vmem_cache *cache)
 {
 	/* 1/64, rounded up; a size of 2^64 is given as 0. */
-	uint64_t least = ((cache->arena->size - 1) >> cache->shift >> 6) + 1;
+	uint64_t least =
+		(vmm_shift_right(cache->arena->size - 1, cache->shift) >> 6) +
+		1;
 
 	return least < VMM_VMEM_CACHE_LEAST ? least : VMM_VMEM_CACHE_LEAST;
 }

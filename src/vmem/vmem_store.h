@@ -13,7 +13,7 @@
 static inline uint64_t vmm_vmem_bin_of(
 	const struct vmm_vmem *arena, uint64_t size)
 {
-	uint64_t quanta = size >> arena->shift;
+	uint64_t quanta = vmm_shift_right(size, arena->shift);
 
 	return quanta <= arena->bin_count ? quanta : 0;
 }

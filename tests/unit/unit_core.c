@@ -30,6 +30,12 @@ TEST(unit_alignment)
 	CHECK_EQ(vmm_align_up(0x1000, 0x1000), 0x1000);
 	CHECK_EQ(vmm_align_down(0x1fff, 0x1000), 0x1000);
 	CHECK_EQ(vmm_align_up(UINT64_MAX, 0x1000), 0);
+	for (unsigned shift = 0; shift < 64; shift++) {
+		CHECK_EQ(vmm_shift_right(UINT64_MAX, shift),
+			UINT64_MAX >> shift);
+		CHECK_EQ(
+			vmm_shift_left(UINT64_MAX, shift), UINT64_MAX << shift);
+	}
 	CHECK(vmm_is_pow2(1) && vmm_is_pow2(UINT64_C(1) << 63));
 	CHECK(!vmm_is_pow2(0) && !vmm_is_pow2(3));
 }
