@@ -14,7 +14,7 @@ static inline bool vmm_vmem_is_region(const struct vmm_vmem_region *region)
 
 /* vmem_check_trees.c; the trees are proven to be trees. */
 
-/* I5, I6: the summaries of the trees by base, and the order of the tree by size. */
+/* I5, I6: the summaries of the trees by base, the order of that by size. */
 bool vmm_vmem_check_trees(const struct vmm_vmem *arena);
 /* I4: the bins hold @count regions, and their bitmap is right. */
 bool vmm_vmem_check_bins(const struct vmm_vmem *arena, size_t count);

@@ -35,15 +35,25 @@ static VMM_RARE struct vmm_vmem_region *replace_embedded(
 static bool is_large(
 	const struct vmm_vmem *arena, const struct vmm_vmem_region *region)
 {
-	return region->flags == 0 &&
-	       vmm_shift_right(region->size, arena->shift) > arena->bin_count;
+	return region->flags == 0 && vmm_vmem_bin_of(arena, region->size) == 0;
 }
 
-/* What is part of another region now. */
-static inline void drop(struct vmm_vmem *arena, struct vmm_vmem_region *free)
+/* A free neighbour in a bin becomes part of a region, and its node spare. */
+static VMM_ALWAYS_INLINE void absorb(
+	struct vmm_vmem *arena, struct vmm_vmem_region *near)
 {
-	vmm_vmem_store_remove(arena, free);
-	vmm_vmem_node_put(arena, free);
+	vmm_vmem_bin_remove(
+		arena->bins, near, vmm_shift_right(near->size, arena->shift));
+	arena->free_count--;
+	vmm_vmem_node_put(arena, near);
+}
+
+/* The same, wherever it stands. */
+static inline void absorb_any(
+	struct vmm_vmem *arena, struct vmm_vmem_region *near)
+{
+	vmm_vmem_store_remove(arena, near);
+	vmm_vmem_node_put(arena, near);
 }
 
 /*
@@ -72,7 +82,7 @@ static VMM_NOINLINE int merge(struct vmm_vmem *arena,
 		if (is_large(arena, before))
 			into = before;
 		else
-			drop(arena, before);
+			absorb_any(arena, before);
 	}
 	if (last->state == VMM_VMEM_FREE) {
 		struct vmm_vmem_region *gone = last;
@@ -87,7 +97,7 @@ static VMM_NOINLINE int merge(struct vmm_vmem *arena,
 			into = larger;
 		}
 		if (gone != region)
-			drop(arena, gone);
+			absorb_any(arena, gone);
 	}
 	first->link[AFTER] = into;
 	into->link[BEFORE] = first;
@@ -125,16 +135,6 @@ static VMM_NOINLINE int release_any(
 	return merge(arena, region, run);
 }
 
-/* A free neighbour becomes part of a region, and its node spare. */
-static VMM_ALWAYS_INLINE void absorb(
-	struct vmm_vmem *arena, struct vmm_vmem_region *near)
-{
-	vmm_vmem_bin_remove(
-		arena->bins, near, vmm_shift_right(near->size, arena->shift));
-	arena->free_count--;
-	vmm_vmem_node_put(arena, near);
-}
-
 /*
  * As most regions are freed, without a call that returns: the run has many
  * members, and what becomes one has a bin, or else merge() goes on. It takes the
@@ -151,6 +151,7 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	bool low = before->state == VMM_VMEM_FREE;
 	bool high = after->state == VMM_VMEM_FREE;
 	uint64_t size = region->size;
+	uint64_t bin;
 
 	VMM_ASSERT(before->link[AFTER] == region);
 
@@ -166,7 +167,8 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	vmm_vmem_index_clear(arena, region);
 	arena->used_count--;
 	arena->used_size -= region->size;
-	if (vmm_shift_right(size, arena->shift) > arena->bin_count)
+	bin = vmm_vmem_bin_of(arena, size);
+	if (bin == 0)
 		return merge(arena, region, run);
 	if (low) {
 		region->base = before->base;
@@ -182,8 +184,7 @@ int vmm_vmem_release(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	region->size = size;
 	region->state = VMM_VMEM_FREE;
 	arena->free_count++;
-	vmm_vmem_bin_add(
-		arena->bins, region, vmm_shift_right(size, arena->shift));
+	vmm_vmem_bin_add(arena->bins, region, bin);
 	VMM_ASSERT_SLOW(vmm_vmem_check(arena) == VMM_OK);
 	return VMM_OK;
 }

@@ -16,7 +16,7 @@
  * Without bins all free regions are in the trees. With bins, and without
  * requests by address, there is no tree by base: such requests are all it is
  * for, and it would cost as much as the other. Held regions, those of spans for
- * fixed requests, are in neither: only their address leads to them.
+ * fixed requests, are in none of these: only their address leads to them.
  */
 #include "vmem/vmem_store.h"
 
@@ -120,7 +120,7 @@ static void base_insert(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 		parent, dir, update_largest);
 }
 
-void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
+static void trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	region->as.tree.by_base.pair = &region->as.tree.by_size;
 	region->as.tree.by_size.pair = &region->as.tree.by_base;
@@ -130,8 +130,7 @@ void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	arena->tree_count++;
 }
 
-void vmm_vmem_trees_remove(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region)
+static void trees_remove(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 {
 	size_erase(arena, region);
 	if (vmm_vmem_has_by_base(arena))
@@ -192,7 +191,7 @@ void vmm_vmem_store_add(struct vmm_vmem *arena, struct vmm_vmem_region *region)
 	if (VMM_LIKELY(bin != 0))
 		vmm_vmem_bin_add(arena->bins, region, bin);
 	else
-		vmm_vmem_trees_add(arena, region);
+		trees_add(arena, region);
 }
 
 void vmm_vmem_store_remove(
@@ -208,7 +207,7 @@ void vmm_vmem_store_remove(
 	if (VMM_LIKELY(bin != 0))
 		vmm_vmem_bin_remove(arena->bins, region, bin);
 	else
-		vmm_vmem_trees_remove(arena, region);
+		trees_remove(arena, region);
 }
 
 void vmm_vmem_store_resize(struct vmm_vmem *arena,

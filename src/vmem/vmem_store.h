@@ -92,9 +92,6 @@ static inline bool vmm_vmem_has_by_base(const struct vmm_vmem *arena)
 
 struct vmm_vmem_region *vmm_vmem_trees_find(
 	const struct vmm_vmem *arena, uint64_t size);
-void vmm_vmem_trees_add(struct vmm_vmem *arena, struct vmm_vmem_region *region);
-void vmm_vmem_trees_remove(
-	struct vmm_vmem *arena, struct vmm_vmem_region *region);
 /* Move an end of one. Its order by address must not change. */
 void vmm_vmem_trees_resize(struct vmm_vmem *arena,
 	struct vmm_vmem_region *region, vmm_va_t base, uint64_t size);
