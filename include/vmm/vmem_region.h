@@ -129,8 +129,8 @@ static inline uint64_t vmm_vmem_region_guard(
 	const struct vmm_vmem_region *region, bool above)
 {
 	VMM_ASSERT(region->state == VMM_VMEM_USED);
-	return (uint64_t)region->as.used.guard[above]
-	       << region->as.used.arena->shift;
+	return vmm_shift_left(
+		region->as.used.guard[above], region->as.used.arena->shift);
 }
 
 /* A used region's place, behind the guard; a free region's first address. */
