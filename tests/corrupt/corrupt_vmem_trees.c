@@ -169,6 +169,15 @@ TEST(corrupt_vmem_least)
 	expect_corrupt();
 }
 
+/* A double of a region, its nodes each other's pair. */
+static void make_double(
+	struct vmm_vmem_region *twin, const struct vmm_vmem_region *region)
+{
+	*twin = *region;
+	twin->as.tree.by_base.pair = &twin->as.tree.by_size;
+	twin->as.tree.by_size.pair = &twin->as.tree.by_base;
+}
+
 /*
  * A double of a free region, not in the chain, takes its place in the tree by
  * size. All its fields are right.
@@ -182,9 +191,7 @@ TEST(corrupt_vmem_ghost)
 	build();
 	region = arena.head.link[AFTER]->link[AFTER];
 	CHECK(region->state == VMM_VMEM_FREE);
-	ghost = *region;
-	ghost.as.tree.by_base.pair = &ghost.as.tree.by_size;
-	ghost.as.tree.by_size.pair = &ghost.as.tree.by_base;
+	make_double(&ghost, region);
 	vmm_rb_replace(&arena.free_by_size, &region->as.tree.by_size.rb,
 		&ghost.as.tree.by_size.rb);
 	expect_corrupt();
@@ -263,15 +270,13 @@ TEST(corrupt_vmem_by_size_only)
 	expect_corrupt();
 }
 
-/* A double of a region, in a ring of its own instead of the chain. */
+/* A double in a ring of its own instead of the chain. */
 static void make_ghost(
 	struct vmm_vmem_region *ghost, const struct vmm_vmem_region *region)
 {
-	*ghost = *region;
+	make_double(ghost, region);
 	ghost->link[BEFORE] = ghost;
 	ghost->link[AFTER] = ghost;
-	ghost->as.tree.by_base.pair = &ghost->as.tree.by_size;
-	ghost->as.tree.by_size.pair = &ghost->as.tree.by_base;
 }
 
 /* One takes a region's place in the tree; then one is there in addition. */
